@@ -1,0 +1,184 @@
+-- Accounts, and the keys that make a repeated call harmless.
+
+CREATE FUNCTION billing._unknown_account(account_id bigint) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	RAISE EXCEPTION 'account % does not exist', coalesce(account_id::text, 'NULL') USING
+		ERRCODE = 'UB001',
+		DETAIL = 'No account has that number.',
+		HINT = 'Open it with billing.open_account(), or look it up in billing.accounts.';
+END
+$fn$;
+COMMENT ON FUNCTION billing._unknown_account(bigint) IS 'raises UB001';
+
+CREATE FUNCTION billing._claim_request(account_id bigint, key text, call text, arguments jsonb, at timestamptz)
+	RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	r billing.request;
+BEGIN
+	IF key IS NULL THEN
+		RETURN NULL;
+	ELSIF octet_length(key) > 255 THEN
+		RAISE EXCEPTION 'key "%..." has % bytes', left(key, 20), octet_length(key) USING
+			ERRCODE = 'invalid_parameter_value',
+			DETAIL = 'A key has at most 255 bytes.',
+			HINT = 'Take the identifier of the payment or of your own row as the key.';
+	END IF;
+	INSERT INTO billing.request (account_id, key, call, arguments, at)
+	VALUES (_claim_request.account_id, _claim_request.key, _claim_request.call, _claim_request.arguments, _claim_request.at)
+	ON CONFLICT DO NOTHING;
+	IF FOUND THEN
+		RETURN NULL;
+	END IF;
+	SELECT * INTO STRICT r FROM billing.request q
+	WHERE q.account_id = _claim_request.account_id AND q.key = _claim_request.key;
+	IF r.call <> call OR r.arguments <> arguments THEN
+		RAISE EXCEPTION 'key "%" was used before with other arguments', key USING
+			ERRCODE = 'UB004',
+			DETAIL = format('It belongs to %s with %s.', r.call, r.arguments),
+			HINT = 'Repeat that call exactly to get its first answer, or take a new key.';
+	END IF;
+	RETURN r.result;
+END
+$fn$;
+COMMENT ON FUNCTION billing._claim_request(bigint, text, text, jsonb, timestamptz)
+	IS 'writes a call''s key down; NULL: go on, else the answer that the same call got the first time; raises UB004 for a key of another call';
+
+CREATE FUNCTION billing._answer_request(account_id bigint, key text, result jsonb) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	UPDATE billing.request q SET result = _answer_request.result
+	WHERE q.account_id = _answer_request.account_id AND q.key = _answer_request.key
+$fn$;
+COMMENT ON FUNCTION billing._answer_request(bigint, text, jsonb) IS 'keeps the answer of a call that bore a key';
+
+CREATE FUNCTION billing.open_account(name text, currency text DEFAULT 'USD', account_id bigint DEFAULT NULL,
+	time_zone text DEFAULT 'UTC', credit_limit billing.amount DEFAULT 0, parent_id bigint DEFAULT NULL,
+	policy text DEFAULT 'account', payment_terms interval DEFAULT NULL,
+	key text DEFAULT NULL, at timestamptz DEFAULT now()) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET intervalstyle = 'postgres'	-- a repeated call is compared with the first as text
+AS $fn$
+#variable_conflict use_column
+DECLARE
+	arguments jsonb := jsonb_build_object('name', name, 'currency', currency, 'account_id', account_id,
+		'time_zone', time_zone, 'credit_limit', credit_limit, 'parent_id', parent_id, 'policy', policy,
+		'payment_terms', payment_terms);
+	answer jsonb;
+	new_id bigint := account_id;
+	present timestamptz;
+BEGIN
+	PERFORM billing._check_ready();
+	IF new_id NOT BETWEEN 1 AND 9223372036854775806 OR credit_limit < 0 OR credit_limit IS NULL OR name IS NULL OR at IS NULL OR NOT isfinite(at)
+			OR payment_terms NOT BETWEEN interval '0' AND interval '10 years' THEN
+		RAISE EXCEPTION 'account % can not be opened', coalesce(new_id::text, name) USING
+			ERRCODE = 'invalid_parameter_value',
+			DETAIL = 'Name and time are given, the number is above 0, the credit limit is not negative, payment terms are 0 to 10 years.',
+			HINT = 'Correct the argument and call again.';
+	END IF;
+	answer := billing._claim_request(coalesce(new_id, 0), key, 'open_account', arguments, at);
+	IF answer IS NOT NULL THEN
+		RETURN answer::bigint;
+	END IF;
+	PERFORM 1 FROM billing.currency c WHERE c.currency = open_account.currency FOR SHARE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'currency "%" does not exist', currency USING
+			ERRCODE = 'UB003',
+			DETAIL = 'The catalogue has no such currency.',
+			HINT = 'INSERT INTO billing.currency (currency, decimals) ... first.';
+	END IF;
+	-- asking for the zone reads some 600 files, so first whether an account has it already
+	IF NOT EXISTS (SELECT FROM billing.account a WHERE a.time_zone = open_account.time_zone)
+		AND NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = open_account.time_zone)
+	THEN
+		RAISE EXCEPTION 'time zone "%" does not exist', time_zone USING
+			ERRCODE = 'invalid_parameter_value',
+			DETAIL = 'An account''s zone is a full name, so that its changes of clocks are known.',
+			HINT = 'SELECT name FROM pg_timezone_names;';
+	END IF;
+	IF policy IS DISTINCT FROM 'account' THEN
+		RAISE EXCEPTION 'lifecycle policy "%" does not exist', policy USING
+			ERRCODE = 'invalid_parameter_value',
+			DETAIL = 'The only policy of this version is "account".',
+			HINT = 'Leave policy out.';
+	END IF;
+	IF parent_id IS NOT NULL THEN
+		PERFORM 1 FROM billing.account a WHERE a.account_id = open_account.parent_id;
+		IF NOT FOUND THEN
+			PERFORM billing._unknown_account(parent_id);
+		END IF;
+	END IF;
+
+	IF new_id IS NULL THEN
+		-- a number that somebody gave by hand is passed over
+		LOOP
+			new_id := nextval(pg_get_serial_sequence('billing.account', 'account_id'));
+			EXIT WHEN NOT EXISTS (SELECT FROM billing.account a WHERE a.account_id = new_id);
+		END LOOP;
+	END IF;
+	INSERT INTO billing.account (account_id, name, currency, time_zone, parent_id, policy, payment_terms, opened_at)
+	VALUES (new_id, open_account.name, open_account.currency, open_account.time_zone,
+		open_account.parent_id, open_account.policy, open_account.payment_terms, open_account.at)
+	ON CONFLICT DO NOTHING;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'account % exists already', new_id USING
+			ERRCODE = 'unique_violation',
+			DETAIL = 'Numbers of accounts are never used twice.',
+			HINT = 'Leave account_id out to get the next free number.';
+	END IF;
+	-- The first invoice is that of the month that is being billed, which is not the clock's where billing catches up.
+	SELECT billing.cycle_start(b.cycle) INTO present FROM billing.barrier b WHERE b.mark = 'watermark';
+	INSERT INTO billing.account_state (account_id, credit_limit, invoice_period, next_invoice_at)
+	SELECT new_id, open_account.credit_limit, p.period_start, p.period_end FROM billing.period_of('month', present, open_account.time_zone) p;
+	INSERT INTO billing.catalogue_change DEFAULT VALUES;
+	PERFORM billing._answer_request(coalesce(open_account.account_id, 0), key, to_jsonb(new_id));
+	RETURN new_id;
+END
+$fn$;
+COMMENT ON FUNCTION billing.open_account(text, text, bigint, text, billing.amount, bigint, text, interval, text, timestamptz)
+	IS 'opens an account and returns its number';
+
+CREATE FUNCTION billing.set_credit_limit(account_id bigint, credit_limit billing.amount,
+	key text DEFAULT NULL, at timestamptz DEFAULT now()) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+#variable_conflict use_column
+BEGIN
+	PERFORM billing._check_installed();
+	IF credit_limit IS NULL OR credit_limit < 0 THEN
+		RAISE EXCEPTION 'credit limit % is out of range', credit_limit USING
+			ERRCODE = 'numeric_value_out_of_range',
+			DETAIL = 'A credit limit is 0 or more.',
+			HINT = 'Give 0 for an account that must pay first.';
+	END IF;
+	IF at IS NULL OR NOT isfinite(at) THEN
+		RAISE EXCEPTION 'set_credit_limit at % is not possible', coalesce(at::text, 'NULL') USING
+			ERRCODE = 'invalid_parameter_value',
+			DETAIL = 'A limit changes at a finite instant.',
+			HINT = 'Leave at out, or give a finite instant.';
+	END IF;
+	-- the account first: an unknown one leaves no key behind
+	PERFORM 1 FROM billing.account_state s WHERE s.account_id = set_credit_limit.account_id FOR NO KEY UPDATE;
+	IF NOT FOUND THEN
+		PERFORM billing._unknown_account(account_id);
+	END IF;
+	IF billing._claim_request(account_id, key, 'set_credit_limit', jsonb_build_object('credit_limit', credit_limit), at) IS NOT NULL THEN
+		RETURN;
+	END IF;
+	UPDATE billing.account_state s
+	SET credit_limit = set_credit_limit.credit_limit,
+		overdue_since = CASE WHEN s.balance < -set_credit_limit.credit_limit THEN coalesce(s.overdue_since, set_credit_limit.at) END
+	WHERE s.account_id = set_credit_limit.account_id;
+	PERFORM billing._answer_request(account_id, key, 'true');
+END
+$fn$;
+COMMENT ON FUNCTION billing.set_credit_limit(bigint, billing.amount, text, timestamptz)
+	IS 'sets how far the balance may go below 0 before the account is overdue';

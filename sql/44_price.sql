@@ -1,0 +1,143 @@
+-- Prices: what guards them, and which one is in force.
+
+CREATE FUNCTION billing._note_catalogue_change() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	-- always: whether something waits for it can not be seen from here, a settlement may be in flight
+	INSERT INTO billing.catalogue_change DEFAULT VALUES;
+	RETURN NULL;
+END
+$fn$;
+COMMENT ON FUNCTION billing._note_catalogue_change() IS 'trigger: the catalogue has changed, unrated usage may be tried again';
+
+CREATE FUNCTION billing._fill_price() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	how text;
+	own text;
+BEGIN
+	IF num_nulls(NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.scope, NEW.tariff) > 0 THEN
+		RAISE EXCEPTION 'a price of meter "%" is not complete', NEW.meter USING
+			ERRCODE = 'null_value_not_allowed',
+			DETAIL = 'Meter, region, currency, counter, scope and tariff are not NULL.',
+			HINT = 'Leave out what has a default; any region is the empty text.';
+	END IF;
+	-- locked: a meter that is being changed is waited for, and none changes while it gets its first price
+	SELECT m.aggregation INTO how FROM billing.meter m WHERE m.meter = NEW.meter FOR SHARE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'meter "%" does not exist', NEW.meter USING
+			ERRCODE = 'UB002',
+			DETAIL = 'A price needs a meter of the catalogue.',
+			HINT = 'INSERT INTO billing.meter (meter, unit, aggregation) ... first.';
+	END IF;
+	PERFORM 1 FROM billing.currency c WHERE c.currency = NEW.currency;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'currency "%" does not exist', NEW.currency USING
+			ERRCODE = 'UB003',
+			DETAIL = 'A price needs a currency of the catalogue.',
+			HINT = 'INSERT INTO billing.currency (currency, decimals) ... first.';
+	END IF;
+	IF NEW.account_id <> 0 THEN
+		SELECT a.currency INTO own FROM billing.account a WHERE a.account_id = NEW.account_id;
+		IF NOT FOUND THEN
+			PERFORM billing._unknown_account(NEW.account_id);
+		ELSIF own <> NEW.currency THEN
+			RAISE EXCEPTION 'account % has no price in %', NEW.account_id, NEW.currency USING
+				ERRCODE = 'UB003',
+				DETAIL = format('All money of that account is in %s.', own),
+				HINT = format('Give the price in %s.', own);
+		END IF;
+	END IF;
+	-- Money that might come back moves once: a volume price may fall when usage grows, a peak is known at the end; and
+	-- nobody is charged a period's minimum for its first event.
+	NEW.post := coalesce(NEW.post,
+		CASE WHEN billing.tariff_model(NEW.tariff) = 'graduated' AND how IN ('sum', 'count')
+			AND (NEW.tariff::jsonb ->> 'min') IS NULL THEN 'cycle' ELSE 'counter' END);
+	INSERT INTO billing.price_line (meter, region, currency, counter, post, scope)
+	VALUES (NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.post, NEW.scope)
+	ON CONFLICT DO NOTHING;
+	SELECT l.line_id INTO STRICT NEW.line_id FROM billing.price_line l
+	WHERE (l.meter, l.region, l.currency, l.counter, l.post, l.scope)
+		= (NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.post, NEW.scope);
+	RETURN NEW;
+END
+$fn$;
+COMMENT ON FUNCTION billing._fill_price() IS 'trigger: checks a new price, fills in post and its line';
+
+CREATE FUNCTION billing._guard_catalogue() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	what text;
+	rated boolean;
+BEGIN
+	CASE TG_TABLE_NAME
+		WHEN 'price' THEN
+			what := format('price %s', OLD.price_id);
+			-- a price is replaced, never changed: settling would have to look twice at what it has read
+			rated := TG_OP = 'UPDATE' OR EXISTS (SELECT FROM billing.rated_price r WHERE r.price_id = OLD.price_id);
+		WHEN 'meter' THEN
+			what := format('meter "%s"', OLD.meter);
+			rated := EXISTS (SELECT FROM billing.price p WHERE p.meter = OLD.meter);
+		WHEN 'currency' THEN
+			what := format('currency "%s"', OLD.currency);
+			rated := EXISTS (SELECT FROM billing.account a WHERE a.currency = OLD.currency);
+	END CASE;
+	IF rated THEN
+		RAISE EXCEPTION '% can not be changed', what USING
+			ERRCODE = 'UB007',
+			DETAIL = CASE TG_TABLE_NAME WHEN 'price' THEN 'A price never changes; one that has rated usage can not be deleted either.'
+				WHEN 'meter' THEN 'It has prices.' ELSE 'Accounts have money in it.' END,
+			HINT = CASE TG_TABLE_NAME WHEN 'price' THEN 'Insert a new price with a later valid_from: it takes over from that instant. One that has rated nothing may be deleted.'
+				ELSE 'Insert a new row under another name.' END;
+	END IF;
+	RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END
+$fn$;
+COMMENT ON FUNCTION billing._guard_catalogue() IS 'trigger: what has rated something is immutable';
+
+CREATE FUNCTION billing._price_spans(owner bigint, meter text, region text, currency text)
+	RETURNS TABLE (valid_from timestamptz, valid_until timestamptz, price_id bigint, line_id bigint, tariff billing.tariff,
+		counter text, post text, scope text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+#variable_conflict use_column
+BEGIN
+	-- At every instant from which some price is valid the most specific one in force wins: the account's own
+	-- before everyone's, a named region's before any's.
+	RETURN QUERY WITH candidate AS (
+		SELECT p.* FROM billing.price p
+		WHERE p.meter = _price_spans.meter AND p.currency = _price_spans.currency
+			AND p.region IN (_price_spans.region, '') AND p.account_id IN (_price_spans.owner, 0)
+	), winner AS (
+		SELECT DISTINCT ON (e.valid_from) e.valid_from AS starts, p.*
+		FROM candidate e JOIN candidate p ON p.valid_from <= e.valid_from
+		ORDER BY e.valid_from, p.account_id <> 0 DESC, p.region <> '' DESC, p.valid_from DESC
+	)
+	SELECT w.starts, coalesce(lead(w.starts) OVER (ORDER BY w.starts), 'infinity'), w.price_id, w.line_id, w.tariff,
+		w.counter, w.post, w.scope
+	FROM winner w;
+END
+$fn$;
+COMMENT ON FUNCTION billing._price_spans(bigint, text, text, text)
+	IS 'which price is in force from when to when, for an account with prices of its own (owner) or everyone (0)';
+
+CREATE FUNCTION billing._price_at(account_id bigint, meter text, region text, currency text, at timestamptz) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	RETURN (SELECT p.price_id FROM billing.price p
+	WHERE p.meter = _price_at.meter AND p.currency = _price_at.currency AND p.region IN (_price_at.region, '')
+		AND p.account_id IN (_price_at.account_id, 0) AND p.valid_from <= _price_at.at
+	ORDER BY p.account_id <> 0 DESC, p.region <> '' DESC, p.valid_from DESC
+	LIMIT 1);
+END
+$fn$;
+COMMENT ON FUNCTION billing._price_at(bigint, text, text, text, timestamptz) IS 'the price in force for one event; NULL: none';

@@ -1,0 +1,315 @@
+-- Settling: one cycle of one range of accounts is one transaction, a handful of set-based statements.
+--
+-- Groups of usage (account, meter, region, resource) that lie in one price and one counter period, from their
+-- first event to their last, are final as they are: the fast path.  All others are read again row by row, each
+-- row finds its own price and period, and what has none goes to billing.unrated: the slow path.  Both end in
+-- the same place, where running totals become charges:
+--
+--   quantity_to   the position's quantity after this group, by the meter's aggregation
+--   exact_to      the tariff of quantity_to
+--   line_exact    exact amount of the whole position after this group, all prices of its line together
+--   amount        round(line_exact) - what was posted so far: so that charges add up to the rounded total
+
+CREATE FUNCTION billing._settle_accounts(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean, at timestamptz,
+	OUT accounts bigint, OUT charges bigint)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+SET work_mem = '64MB'
+AS $fn$
+BEGIN
+	WITH own_price AS MATERIALIZED (
+		SELECT DISTINCT p.account_id, p.meter FROM billing.price p
+		WHERE p.account_id > 0 AND p.account_id >= account_from AND p.account_id < account_to
+	), found AS MATERIALIZED (
+		SELECT u.account_id, u.meter, u.region, u.resource, sum(u.quantity) AS total, count(*) AS events,
+			max(u.quantity) AS peak, min(u.event_time) AS first_at, max(u.event_time) AS last_at
+		FROM billing.usage u
+		WHERE u.cycle = the_cycle AND u.account_id >= account_from AND u.account_id < account_to
+			AND u.event_time < billing.cycle_start(the_cycle + 1)
+		GROUP BY u.account_id, u.meter, u.region, u.resource
+	), holder AS NOT MATERIALIZED (
+		SELECT a.account_id, a.currency, a.time_zone, c.decimals, s.invoice_period
+		FROM billing.account a
+		JOIN billing.account_state s USING (account_id)
+		JOIN billing.currency c USING (currency)
+		WHERE a.account_id >= account_from AND a.account_id < account_to
+			AND s.account_id >= account_from AND s.account_id < account_to
+	), grouped AS MATERIALIZED (
+		SELECT f.*, h.currency, h.time_zone, h.decimals, h.invoice_period, m.aggregation,
+			coalesce(o.account_id, 0) AS owner, billing.cycle_of(f.first_at) AS first_cycle
+		FROM found f
+		LEFT JOIN holder h USING (account_id)
+		LEFT JOIN billing.meter m USING (meter)
+		LEFT JOIN own_price o USING (account_id, meter)
+		WHERE account_from + 1 = account_to	-- a range of one account is how one in quarantine is tried again
+			OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = f.account_id)
+	), span AS MATERIALIZED (
+		SELECT k.owner, k.meter, k.region, k.currency, s.*
+		FROM (SELECT DISTINCT g.owner, g.meter, g.region, g.currency FROM grouped g WHERE g.aggregation IS NOT NULL) k
+		CROSS JOIN LATERAL billing._price_spans(k.owner, k.meter, k.region, k.currency) s
+	), period AS MATERIALIZED (
+		SELECT k.time_zone, k.first_cycle, c.counter, p.period_start, p.period_end
+		FROM (SELECT DISTINCT g.time_zone, g.first_cycle FROM grouped g WHERE g.time_zone IS NOT NULL) k
+		CROSS JOIN (SELECT DISTINCT s.counter FROM span s) c
+		CROSS JOIN LATERAL billing.period_of(c.counter, billing.cycle_start(k.first_cycle), k.time_zone) p
+	), fast AS MATERIALIZED (
+		SELECT g.account_id, g.meter, g.region, g.resource, g.aggregation, g.total, g.events, g.peak,
+			s.price_id, s.line_id, s.post, s.scope, p.period_start, p.period_end,
+			g.time_zone, g.decimals, g.invoice_period
+		FROM grouped g
+		JOIN span s ON s.owner = g.owner AND s.meter = g.meter AND s.region = g.region AND s.currency = g.currency
+			AND g.first_at >= s.valid_from AND g.last_at < s.valid_until
+		JOIN period p ON p.time_zone = g.time_zone AND p.first_cycle = g.first_cycle AND p.counter = s.counter
+			AND g.first_at >= p.period_start AND g.last_at < p.period_end
+		WHERE g.aggregation <> 'last'
+	), slow_group AS MATERIALIZED (
+		SELECT g.account_id, g.meter, g.region, g.resource FROM grouped g
+		EXCEPT ALL
+		SELECT f.account_id, f.meter, f.region, f.resource FROM fast f
+	), slow_row AS MATERIALIZED (
+		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, false AS waited
+		FROM billing.usage u
+		WHERE EXISTS (SELECT FROM slow_group)
+			AND u.cycle = the_cycle AND u.account_id >= account_from AND u.account_id < account_to
+			AND u.event_time < billing.cycle_start(the_cycle + 1)
+			AND (u.account_id, u.meter, u.region, u.resource) IN (SELECT s.account_id, s.meter, s.region, s.resource FROM slow_group s)
+		UNION ALL
+		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, true
+		FROM billing.unrated r JOIN billing.usage u USING (account_id, meter, event_key, event_time)
+		WHERE with_unrated AND r.account_id >= account_from AND r.account_id < account_to
+			AND (account_from + 1 = account_to
+				OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = r.account_id))
+	), priced_row AS MATERIALIZED (
+		SELECT w.*, m.aggregation, p.price_id, t.period_start, t.period_end
+		FROM slow_row w
+		LEFT JOIN billing.account a USING (account_id)
+		LEFT JOIN billing.meter m USING (meter)
+		LEFT JOIN billing.price p ON p.price_id = billing._price_at(w.account_id, w.meter, w.region, a.currency, w.event_time)
+			AND m.aggregation IS NOT NULL
+		LEFT JOIN LATERAL billing.period_of(p.counter, w.event_time, a.time_zone) t ON true
+	), kept_back AS (
+		INSERT INTO billing.unrated (account_id, meter, event_key, event_time, cycle)
+		SELECT w.account_id, w.meter, w.event_key, w.event_time, the_cycle FROM priced_row w
+		WHERE w.price_id IS NULL AND NOT w.waited
+		RETURNING 1
+	), let_go AS (
+		DELETE FROM billing.unrated r USING priced_row w
+		WHERE w.waited AND w.price_id IS NOT NULL
+			AND (r.account_id, r.meter, r.event_key, r.event_time) = (w.account_id, w.meter, w.event_key, w.event_time)
+	), part AS (
+		SELECT f.account_id, f.line_id, f.period_start, CASE f.scope WHEN 'resource' THEN f.resource ELSE '' END AS counter_resource,
+			f.price_id, 1 AS branch, NULL::timestamptz AS last_time, NULL::text COLLATE "C" AS last_key,
+			CASE f.aggregation WHEN 'max' THEN f.peak END AS peak, f.region, f.resource, f.meter, f.aggregation,
+			CASE f.aggregation WHEN 'count' THEN f.events ELSE f.total END AS added, NULL::numeric AS last_value, f.post, f.period_end,
+			f.time_zone, f.decimals, f.invoice_period
+		FROM fast f
+		UNION ALL
+		SELECT w.account_id, p.line_id, w.period_start, CASE p.scope WHEN 'resource' THEN w.resource ELSE '' END,
+			w.price_id, 2, CASE w.aggregation WHEN 'last' THEN w.last_time END, CASE w.aggregation WHEN 'last' THEN w.last_key END,
+			CASE w.aggregation WHEN 'max' THEN w.peak END, w.region, w.resource, w.meter, w.aggregation,
+			CASE w.aggregation WHEN 'count' THEN w.events ELSE w.total END, w.last_value, p.post, w.period_end,
+			h.time_zone, h.decimals, h.invoice_period
+		FROM (SELECT r.account_id, r.meter, r.region, r.resource, r.aggregation, r.price_id, r.period_start, r.period_end,
+				sum(r.quantity) AS total, count(*) AS events, max(r.quantity) AS peak, max(r.event_time) AS last_time,
+				(array_agg(r.event_key ORDER BY r.event_time DESC, r.event_key DESC))[1] AS last_key,
+				(array_agg(r.quantity ORDER BY r.event_time DESC, r.event_key DESC))[1] AS last_value
+			FROM priced_row r WHERE r.price_id IS NOT NULL
+			GROUP BY r.account_id, r.meter, r.region, r.resource, r.aggregation, r.price_id, r.period_start, r.period_end) w
+		JOIN billing.price p USING (price_id)
+		JOIN holder h ON h.account_id = w.account_id
+	), counted AS (
+		-- What shares a counter follows one another in a fixed order: peaks from low to high, last values by time,
+		-- so that the row before holds all that came before.  The order is total: both windows agree on the last row.
+		SELECT p.*, coalesce(o.quantity, 0) AS old_quantity, coalesce(o.line_exact, 0) AS old_line_exact,
+			coalesce(o.line_posted, 0) AS old_line_posted,
+			o.quantity IS NULL AND row_number() OVER counter = 1 AS opens,
+			lead(p.price_id) OVER counter IS NULL AS last_of_counter,
+			CASE WHEN p.aggregation IN ('sum', 'count') THEN coalesce(o.quantity, 0) + sum(p.added) OVER counter
+				WHEN p.aggregation = 'max' THEN greatest(o.quantity, p.peak)
+				WHEN (p.last_time, p.last_key) > (o.last_event_time, o.last_event_key) OR o.last_event_time IS NULL
+					THEN p.last_value
+				ELSE o.quantity END AS quantity_to,
+			CASE WHEN p.aggregation = 'max' THEN coalesce(greatest(o.quantity, lag(p.peak) OVER counter), 0)
+				WHEN p.aggregation = 'last' AND lag(p.last_time) OVER counter IS NOT NULL
+					AND ((lag(p.last_time) OVER counter, lag(p.last_key) OVER counter) > (o.last_event_time, o.last_event_key)
+						OR o.last_event_time IS NULL)
+					THEN lag(p.last_value) OVER counter
+				WHEN p.aggregation = 'last' THEN coalesce(o.quantity, 0) END AS stepped_from,
+			CASE WHEN (p.last_time, p.last_key) > (o.last_event_time, o.last_event_key) OR o.last_event_time IS NULL
+				THEN p.last_time ELSE o.last_event_time END AS kept_time,
+			CASE WHEN (p.last_time, p.last_key) > (o.last_event_time, o.last_event_key) OR o.last_event_time IS NULL
+				THEN p.last_key ELSE o.last_event_key END AS kept_key
+		FROM part p
+		CROSS JOIN LATERAL (
+			SELECT sum(o.quantity) FILTER (WHERE o.price_id = p.price_id) AS quantity,
+				max(o.last_event_time) FILTER (WHERE o.price_id = p.price_id) AS last_event_time,
+				max(o.last_event_key) FILTER (WHERE o.price_id = p.price_id) AS last_event_key,
+				sum(o.exact_amount) AS line_exact, sum(o.posted_amount) AS line_posted
+			FROM billing.position o
+			WHERE o.account_id = p.account_id AND o.line_id = p.line_id AND o.period_start = p.period_start
+				AND o.resource = p.counter_resource
+		) o
+		WINDOW counter AS (PARTITION BY p.account_id, p.line_id, p.period_start, p.counter_resource, p.price_id
+			ORDER BY p.last_time, p.last_key, p.peak, p.region, p.resource, p.branch ROWS UNBOUNDED PRECEDING)
+	), rated AS (
+		-- a counter that is new was worth nothing before, even where its tariff asks for money at quantity 0
+		SELECT c.*, q.quantity_from, billing.rate(p.tariff, c.quantity_to) AS exact_to,
+			CASE WHEN c.opens THEN 0 ELSE billing.rate(p.tariff, q.quantity_from) END AS exact_from
+		FROM counted c
+		JOIN billing.price p USING (price_id)
+		CROSS JOIN LATERAL (SELECT coalesce(c.stepped_from, c.quantity_to - c.added) AS quantity_from) q
+	), summed AS (
+		SELECT r.*, r.post = 'counter' AND r.period_end > billing.cycle_start(the_cycle) AS deferred,
+			r.old_line_exact + sum(r.exact_to - r.exact_from) OVER line AS line_exact,
+			row_number() OVER line = 1 AS first_of_line, lead(r.line_id) OVER line IS NULL AS last_of_line
+		FROM rated r
+		WINDOW line AS (PARTITION BY r.account_id, r.line_id, r.period_start, r.counter_resource
+			ORDER BY r.price_id, r.last_time, r.last_key, r.peak, r.region, r.resource, r.branch ROWS UNBOUNDED PRECEDING)
+	), result AS MATERIALIZED (
+		SELECT m.account_id, m.line_id, m.period_start, m.counter_resource, m.price_id, m.region, m.resource, m.meter, m.period_end,
+			m.time_zone, m.invoice_period, m.quantity_to, m.quantity_to - m.quantity_from AS quantity,
+			m.exact_to, m.exact_to - m.exact_from AS exact_amount, m.kept_time, m.kept_key, m.last_of_counter, m.deferred,
+			CASE WHEN m.deferred THEN 0
+				ELSE round(m.line_exact, m.decimals) - CASE WHEN m.first_of_line THEN m.old_line_posted
+					ELSE round(m.line_exact - (m.exact_to - m.exact_from), m.decimals) END END AS amount,
+			CASE WHEN m.last_of_line AND NOT m.deferred THEN round(m.line_exact, m.decimals) - m.old_line_posted ELSE 0 END AS line_amount
+		FROM summed m
+	), kept_position AS (
+		INSERT INTO billing.position (account_id, line_id, period_start, resource, price_id, period_end, quantity,
+			last_event_time, last_event_key, exact_amount, posted_amount, closes_at)
+		SELECT r.account_id, r.line_id, r.period_start, r.counter_resource, r.price_id, r.period_end, r.quantity_to,
+			r.kept_time, r.kept_key, r.exact_to, r.line_amount, CASE WHEN r.deferred THEN r.period_end END
+		FROM result r
+		WHERE r.last_of_counter
+		ON CONFLICT (account_id, line_id, period_start, resource, price_id) DO UPDATE
+		SET quantity = excluded.quantity, last_event_time = excluded.last_event_time, last_event_key = excluded.last_event_key,
+			exact_amount = excluded.exact_amount, posted_amount = position.posted_amount + excluded.posted_amount,
+			closes_at = excluded.closes_at
+	), charged AS (
+		INSERT INTO billing.charge (account_id, cycle, period_start, meter, region, resource, source, source_id,
+			quantity, exact_amount, amount, invoice_period)
+		SELECT r.account_id, the_cycle, r.period_start, r.meter, r.region, r.resource, 'tariff', r.price_id,
+			r.quantity, r.exact_amount, r.amount,
+			greatest(r.invoice_period, CASE WHEN r.period_start > r.invoice_period
+				THEN (billing.period_of('month', r.period_start, r.time_zone)).period_start END)
+		FROM result r
+		WHERE r.quantity <> 0 OR r.exact_amount <> 0 OR r.amount <> 0
+		RETURNING 1
+	), moved AS (
+		SELECT r.account_id, sum(r.amount) AS amount FROM result r GROUP BY r.account_id HAVING sum(r.amount) <> 0
+	), wallet AS (
+		UPDATE billing.account_state s
+		SET balance = s.balance - m.amount, unbilled = s.unbilled + m.amount,
+			overdue_since = CASE WHEN s.balance - m.amount < -s.credit_limit
+				THEN coalesce(s.overdue_since, at) END
+		FROM moved m
+		WHERE s.account_id = m.account_id
+		RETURNING s.account_id, s.balance, m.amount
+	), booked AS (
+		INSERT INTO billing.transfer (account_id, at, debit, credit, amount, balance_after, kind, source, source_id)
+		SELECT w.account_id, billing.cycle_start(the_cycle + 1), CASE WHEN w.amount > 0 THEN 'wallet' ELSE 'revenue' END,
+			CASE WHEN w.amount > 0 THEN 'revenue' ELSE 'wallet' END, abs(w.amount), w.balance, 'usage', 'cycle', the_cycle
+		FROM wallet w
+		RETURNING 1
+	), used AS (
+		INSERT INTO billing.rated_price (price_id)
+		SELECT n.price_id FROM (SELECT DISTINCT r.price_id FROM result r) n
+		WHERE NOT EXISTS (SELECT FROM billing.rated_price k WHERE k.price_id = n.price_id)
+		ON CONFLICT DO NOTHING
+	)
+	SELECT (SELECT count(*) FROM booked), (SELECT count(*) FROM charged) INTO accounts, charges;
+END
+$fn$;
+COMMENT ON FUNCTION billing._settle_accounts(integer, bigint, bigint, boolean, timestamptz)
+	IS 'settles one cycle for the accounts from account_from to before account_to; with_unrated tries what could not be rated before';
+
+CREATE FUNCTION billing._settle_range(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean, at timestamptz)
+	RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+-- Halves the range on an error until the one account is left that fails; the subtransactions undo its part only.
+DECLARE
+	began timestamptz := clock_timestamp();
+	done record;
+	middle bigint;
+	waiting bigint[];
+	broken text;
+BEGIN
+	BEGIN
+		done := billing._settle_accounts(the_cycle, account_from, account_to, with_unrated, at);
+		IF done.accounts > 0 OR done.charges > 0 THEN
+			INSERT INTO billing.settlement (cycle, account_from, account_to, accounts, charges, settled_at, took)
+			VALUES (the_cycle, _settle_range.account_from, _settle_range.account_to, done.accounts, done.charges,
+				began, clock_timestamp() - began);
+		END IF;
+		RETURN;
+	EXCEPTION WHEN OTHERS THEN
+		-- nobody's account is at fault for a deadlock, a full disk, a shutdown
+		IF left(SQLSTATE, 2) IN ('25', '40', '53', '55', '57', '58') THEN
+			RAISE;
+		END IF;
+		GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME;
+		-- A price that was deleted while it rated its first usage is gone now: the range is tried without it.
+		IF broken <> 'rated_price_price_id_fkey' THEN
+			waiting := ARRAY(SELECT w.account_id
+				FROM billing._waiting_accounts(the_cycle, account_from, account_to, with_unrated) w LIMIT 2);
+		END IF;
+		IF cardinality(waiting) = 0 THEN
+			RAISE;
+		ELSIF cardinality(waiting) = 1 THEN
+			INSERT INTO billing.quarantine (account_id, from_cycle, error, error_code, tried_through)
+			SELECT waiting[1], the_cycle, SQLERRM, SQLSTATE, b.cycle FROM billing.barrier b WHERE b.mark = 'drained';
+			RETURN;
+		END IF;
+	END;
+	IF waiting IS NULL THEN
+		PERFORM billing._settle_range(the_cycle, account_from, account_to, with_unrated, at);
+		RETURN;
+	END IF;
+	SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY u.account_id) INTO middle
+	FROM billing._waiting_accounts(the_cycle, account_from, account_to, with_unrated) u;
+	PERFORM billing._settle_range(the_cycle, account_from, middle + 1, with_unrated, at);
+	PERFORM billing._settle_range(the_cycle, middle + 1, account_to, with_unrated, at);
+END
+$fn$;
+COMMENT ON FUNCTION billing._settle_range(integer, bigint, bigint, boolean, timestamptz)
+	IS 'settles one cycle of a range and puts the accounts that fail into quarantine';
+
+CREATE FUNCTION billing._waiting_accounts(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean)
+	RETURNS TABLE (account_id bigint)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT w.account_id FROM (
+		SELECT u.account_id FROM billing.usage u
+		WHERE u.cycle = the_cycle AND u.account_id >= account_from AND u.account_id < account_to
+		UNION
+		SELECT r.account_id FROM billing.unrated r
+		WHERE with_unrated AND r.account_id >= account_from AND r.account_id < account_to) w
+	WHERE NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = w.account_id)
+$fn$;
+COMMENT ON FUNCTION billing._waiting_accounts(integer, bigint, bigint, boolean) IS 'accounts of a range with something to settle in a cycle';
+
+CREATE FUNCTION billing._next_cycle(from_cycle integer, drained integer, account_from bigint, account_to bigint) RETURNS integer
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+-- Cycles without usage of these accounts are passed over: first to the next cycle that anybody used, by the
+-- index alone, then asking whether it was one of ours.
+DECLARE
+	c integer := from_cycle;
+BEGIN
+	LOOP
+		SELECT min(u.cycle) INTO c FROM billing.usage u WHERE u.cycle >= c AND u.cycle < drained;
+		EXIT WHEN c IS NULL;
+		EXIT WHEN EXISTS (SELECT FROM billing.usage u
+			WHERE u.cycle = c AND u.account_id >= account_from AND u.account_id < account_to
+				AND u.event_time < billing.cycle_start(c + 1));
+		c := c + 1;
+	END LOOP;
+	RETURN coalesce(c, drained);
+END
+$fn$;
+COMMENT ON FUNCTION billing._next_cycle(integer, integer, bigint, bigint) IS 'the first cycle from one on with usage of these accounts; the drained mark if there is none';

@@ -1,0 +1,166 @@
+-- Who settles what, and in which order.  A settler claims the shard that is furthest behind, does one step for
+-- it, and commits.  Timers that are due come before the cycle that starts at or after their instant, so that
+-- late settling gives the same invoices as punctual settling.
+
+CREATE FUNCTION billing._mark_retries() RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	IF NOT EXISTS (SELECT FROM billing.catalogue_change) THEN
+		RETURN false;
+	END IF;
+	-- Settlers in flight are waited for: what they could not rate is seen by the flag that is set behind them.
+	PERFORM 1 FROM billing.shard ORDER BY shard FOR UPDATE;
+	DELETE FROM billing.catalogue_change;
+	UPDATE billing.shard s SET retry = true
+	WHERE NOT s.retry AND EXISTS (SELECT FROM billing.unrated r WHERE r.account_id >= s.account_from AND r.account_id < s.account_to);
+	RETURN true;
+END
+$fn$;
+COMMENT ON FUNCTION billing._mark_retries() IS 'has the catalogue changed, the shards with unrated usage are told to try it again';
+
+CREATE FUNCTION billing._split_shard(shard integer) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	size constant bigint := 10000;
+	s billing.shard;
+	accounts bigint;
+BEGIN
+	SELECT * INTO STRICT s FROM billing.shard h WHERE h.shard = _split_shard.shard;
+	SELECT count(*) INTO accounts
+	FROM (SELECT FROM billing.account a WHERE a.account_id >= s.account_from AND a.account_id < s.account_to LIMIT 2 * size + 1) a;
+	IF accounts <= 2 * size THEN
+		RETURN false;
+	END IF;
+	WITH numbered AS (
+		SELECT a.account_id, row_number() OVER (ORDER BY a.account_id) - 1 AS n FROM billing.account a
+		WHERE a.account_id >= s.account_from AND a.account_id < s.account_to
+	), edge AS (
+		SELECT n.account_id AS account_from, lead(n.account_id, 1, s.account_to) OVER (ORDER BY n.account_id) AS account_to
+		FROM numbered n WHERE n.n % size = 0 AND n.n > 0
+	), rest AS (
+		INSERT INTO billing.shard (account_from, account_to, settled_through, timers_through, retry)
+		SELECT e.account_from, e.account_to, s.settled_through, s.timers_through, s.retry FROM edge e
+	)
+	UPDATE billing.shard h SET account_to = (SELECT min(e.account_from) FROM edge e) WHERE h.shard = s.shard;
+	RETURN true;
+END
+$fn$;
+COMMENT ON FUNCTION billing._split_shard(integer) IS 'cuts a shard of more than 20,000 accounts into shards of 10,000';
+
+CREATE FUNCTION billing._next_timer(account_from bigint, account_to bigint, until timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	RETURN least(
+		(SELECT min(p.closes_at) FROM billing.position p
+		 WHERE p.closes_at <= until AND p.account_id >= _next_timer.account_from AND p.account_id < _next_timer.account_to
+			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = p.account_id))),
+		(SELECT min(s.next_invoice_at) FROM billing.account_state s
+		 WHERE s.next_invoice_at <= until AND s.account_id >= _next_timer.account_from AND s.account_id < _next_timer.account_to
+			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))));
+END
+$fn$;
+COMMENT ON FUNCTION billing._next_timer(bigint, bigint, timestamptz)
+	IS 'the first instant up to until at which a counter period closes or an invoice is due for these accounts; those in quarantine wait, unless the range is one account';
+
+CREATE FUNCTION billing._retry_quarantine(at timestamptz) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	drained integer;
+	c integer;
+	timer timestamptz;
+	q billing.quarantine;
+	s billing.shard;
+BEGIN
+	SELECT b.cycle INTO drained FROM billing.barrier b WHERE b.mark = 'drained';
+	SELECT * INTO q FROM billing.quarantine w WHERE w.tried_through < drained
+	ORDER BY w.account_id LIMIT 1 FOR UPDATE SKIP LOCKED;
+	IF NOT FOUND THEN
+		RETURN false;
+	END IF;
+	-- under its shard's lock: when it is through it stands where its shard stands
+	SELECT * INTO s FROM billing.shard h WHERE h.account_from <= q.account_id AND h.account_to > q.account_id
+	FOR UPDATE SKIP LOCKED;
+	IF NOT FOUND THEN
+		RETURN false;
+	END IF;
+	BEGIN
+		-- its timers in their places, as _settle_step() does; the first cycle also where it was unrated usage that failed
+		FOR c IN SELECT u.cycle FROM billing.usage u
+			WHERE u.account_id = q.account_id AND u.cycle >= q.from_cycle AND u.cycle < s.settled_through
+			UNION SELECT q.from_cycle ORDER BY 1
+		LOOP
+			LOOP
+				timer := billing._next_timer(q.account_id, q.account_id + 1, billing.cycle_start(c));
+				EXIT WHEN timer IS NULL;
+				PERFORM billing._close_positions(q.account_id, q.account_id + 1, timer, at);
+				PERFORM billing._make_invoices(q.account_id, q.account_id + 1, timer, at);
+			END LOOP;
+			PERFORM billing._settle_accounts(c, q.account_id, q.account_id + 1, true, at);
+		END LOOP;
+		DELETE FROM billing.quarantine w WHERE w.account_id = q.account_id;
+		-- the timers that it has missed since its last cycle are looked for at once
+		UPDATE billing.shard h SET timers_through = q.from_cycle WHERE h.shard = s.shard;
+	EXCEPTION WHEN OTHERS THEN
+		IF left(SQLSTATE, 2) IN ('25', '40', '53', '55', '57', '58') THEN
+			RAISE;
+		END IF;
+		UPDATE billing.quarantine w SET error = SQLERRM, error_code = SQLSTATE, tried_through = drained
+		WHERE w.account_id = q.account_id;
+	END;
+	RETURN true;
+END
+$fn$;
+COMMENT ON FUNCTION billing._retry_quarantine(timestamptz) IS 'tries one account in quarantine again, once a cycle; says whether it tried one';
+
+CREATE FUNCTION billing._settle_step(at timestamptz) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	drained integer;
+	c integer;
+	timer timestamptz;
+	s billing.shard;
+BEGIN
+	IF billing._mark_retries() OR billing._retry_quarantine(at) THEN
+		RETURN true;
+	END IF;
+	SELECT h.* INTO s FROM billing.shard h
+	WHERE least(h.settled_through, h.timers_through) < (SELECT b.cycle FROM billing.barrier b WHERE b.mark = 'drained')
+	ORDER BY h.settled_through, h.shard LIMIT 1 FOR UPDATE SKIP LOCKED;
+	IF NOT FOUND THEN
+		RETURN false;
+	END IF;
+	SELECT b.cycle INTO drained FROM billing.barrier b WHERE b.mark = 'drained';
+	c := CASE WHEN s.retry THEN s.settled_through
+		ELSE billing._next_cycle(s.settled_through, drained, s.account_from, s.account_to) END;
+	timer := billing._next_timer(s.account_from, s.account_to, billing.cycle_start(c));
+	IF timer IS NOT NULL THEN
+		PERFORM billing._close_positions(s.account_from, s.account_to, timer, at);
+		PERFORM billing._make_invoices(s.account_from, s.account_to, timer, at);
+		RETURN true;
+	END IF;
+	IF c < drained THEN
+		IF billing._split_shard(s.shard) THEN
+			RETURN true;
+		END IF;
+		PERFORM billing._settle_range(c, s.account_from, s.account_to, s.retry, at);
+		c := c + 1;
+		timer := billing._next_timer(s.account_from, s.account_to, billing.cycle_start(c));
+	END IF;
+	UPDATE billing.shard h
+	SET settled_through = c, timers_through = CASE WHEN timer IS NULL THEN c ELSE h.timers_through END, retry = false
+	WHERE h.shard = s.shard;
+	RETURN true;
+END
+$fn$;
+COMMENT ON FUNCTION billing._settle_step(timestamptz)
+	IS 'one step of settling, its own transaction: a shard''s timers of one instant, or its next cycle; says whether there was something to do';

@@ -1,0 +1,145 @@
+-- What happens when a period is over: counters close, invoices are made and numbered.
+
+CREATE FUNCTION billing._close_positions(account_from bigint, account_to bigint, timer timestamptz, at timestamptz) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	-- One charge for each position: its rounded total.  The charges that carried its quantities had no amount.
+	WITH total AS MATERIALIZED (
+		SELECT d.account_id, d.line_id, d.period_start, d.resource, max(d.price_id) AS price_id, l.meter, l.region,
+			s.invoice_period, a.time_zone, round(sum(d.exact_amount), c.decimals) - sum(d.posted_amount) AS amount
+		FROM (SELECT DISTINCT o.account_id, o.line_id, o.period_start, o.resource FROM billing.position o
+			WHERE o.closes_at = timer AND o.account_id >= account_from AND o.account_id < account_to
+				AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = o.account_id))) k
+		JOIN billing.position d USING (account_id, line_id, period_start, resource)
+		JOIN billing.price_line l USING (line_id)
+		JOIN billing.account a USING (account_id)
+		JOIN billing.account_state s USING (account_id)
+		JOIN billing.currency c ON c.currency = a.currency
+		GROUP BY d.account_id, d.line_id, d.period_start, d.resource, l.meter, l.region, s.invoice_period, a.time_zone, c.decimals
+	), closed AS (
+		UPDATE billing.position p
+		SET closes_at = NULL, posted_amount = p.posted_amount + CASE WHEN p.price_id = t.price_id THEN t.amount ELSE 0 END
+		FROM total t
+		WHERE p.account_id = t.account_id AND p.line_id = t.line_id AND p.period_start = t.period_start AND p.resource = t.resource
+	), charged AS (
+		INSERT INTO billing.charge (account_id, cycle, period_start, meter, region, resource, source, source_id,
+			quantity, exact_amount, amount, invoice_period)
+		SELECT t.account_id, billing.cycle_of(timer - interval '1 microsecond'), t.period_start, t.meter, t.region,
+			t.resource, 'tariff', t.price_id, 0, 0, t.amount,
+			greatest(t.invoice_period, (billing.period_of('month', t.period_start, t.time_zone)).period_start)
+		FROM total t WHERE t.amount <> 0
+	), wallet AS (
+		UPDATE billing.account_state s
+		SET balance = s.balance - m.amount, unbilled = s.unbilled + m.amount,
+			overdue_since = CASE WHEN s.balance - m.amount < -s.credit_limit THEN coalesce(s.overdue_since, at) END
+		FROM (SELECT t.account_id, sum(t.amount) AS amount FROM total t GROUP BY t.account_id HAVING sum(t.amount) <> 0) m
+		WHERE s.account_id = m.account_id
+		RETURNING s.account_id, s.balance, m.amount
+	)
+	INSERT INTO billing.transfer (account_id, at, debit, credit, amount, balance_after, kind, source, source_id)
+	SELECT w.account_id, timer, CASE WHEN w.amount > 0 THEN 'wallet' ELSE 'revenue' END,
+		CASE WHEN w.amount > 0 THEN 'revenue' ELSE 'wallet' END, abs(w.amount), w.balance, 'usage', 'cycle',
+		billing.cycle_of(timer - interval '1 microsecond')
+	FROM wallet w
+$fn$;
+COMMENT ON FUNCTION billing._close_positions(bigint, bigint, timestamptz, timestamptz)
+	IS 'posts the positions whose counter period closes at an instant, where money moves at its end';
+
+CREATE FUNCTION billing._make_invoices(account_from bigint, account_to bigint, timer timestamptz, at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	-- Lock first, read after: a correction in flight is waited for, and then seen.
+	PERFORM 1 FROM billing.account_state s
+	WHERE s.next_invoice_at = timer AND s.account_id >= account_from AND s.account_id < account_to
+		AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))
+	ORDER BY s.account_id FOR NO KEY UPDATE;
+
+	WITH due AS MATERIALIZED (
+		SELECT s.account_id, s.invoice_period, s.next_invoice_at, s.invoiced_charge_id, a.currency, a.time_zone
+		FROM billing.account_state s JOIN billing.account a USING (account_id)
+		WHERE s.next_invoice_at = timer AND s.account_id >= account_from AND s.account_id < account_to
+			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))
+	), gathered AS MATERIALIZED (
+		SELECT d.account_id, c.charge_id, c.source, c.meter, coalesce(l.region, '') AS region,
+			CASE l.scope WHEN 'resource' THEN c.resource ELSE '' END AS resource, l.line_id, c.quantity, c.exact_amount,
+			c.amount, c.reason, c.invoice_period = d.invoice_period AS billed, c.invoice_period > d.invoice_period AS later,
+			CASE WHEN c.period_start >= d.invoice_period THEN d.invoice_period
+				ELSE (billing.period_of('month', c.period_start, d.time_zone)).period_start END AS month
+		FROM due d
+		JOIN billing.charge c ON c.account_id = d.account_id AND c.charge_id > d.invoiced_charge_id
+		LEFT JOIN billing.price p ON c.source = 'tariff' AND p.price_id = c.source_id
+		LEFT JOIN billing.price_line l ON l.line_id = p.line_id
+	), line AS MATERIALIZED (
+		-- an adjustment is a line of its own, the charges of a price line and month are one
+		SELECT g.account_id, g.source, g.meter, g.region, coalesce(g.resource, '') AS resource, g.line_id, g.month, g.reason,
+			sum(g.quantity) AS quantity, sum(g.exact_amount) AS exact_amount, sum(g.amount) AS amount,
+			row_number() OVER (PARTITION BY g.account_id ORDER BY g.source DESC, g.month, g.meter, g.region, g.resource, min(g.charge_id)) AS line
+		FROM gathered g WHERE g.billed
+		GROUP BY g.account_id, g.source, g.meter, g.region, g.resource, g.line_id, g.month, g.reason,
+			CASE g.source WHEN 'adjustment' THEN g.charge_id END
+	), made AS (
+		INSERT INTO billing.invoice (account_id, period_start, period_end, currency, subtotal, tax, total)
+		SELECT d.account_id, d.invoice_period, d.next_invoice_at, d.currency, sum(l.amount), 0, sum(l.amount)
+		FROM due d JOIN line l USING (account_id)
+		GROUP BY d.account_id, d.invoice_period, d.next_invoice_at, d.currency
+		RETURNING account_id, invoice_id, total
+	), lines AS (
+		INSERT INTO billing.invoice_line (account_id, invoice_id, line, source, meter, region, resource, line_id,
+			period_start, quantity, exact_amount, amount, reason)
+		SELECT l.account_id, m.invoice_id, l.line, l.source, l.meter, l.region, l.resource, l.line_id, l.month,
+			l.quantity, l.exact_amount, l.amount, l.reason
+		FROM line l JOIN made m USING (account_id)
+	), mark AS (
+		SELECT g.account_id, coalesce(min(g.charge_id) FILTER (WHERE g.later) - 1, max(g.charge_id)) AS charge_id
+		FROM gathered g GROUP BY g.account_id
+	)
+	UPDATE billing.account_state s
+	SET invoice_period = p.period_start, next_invoice_at = p.period_end, unbilled = s.unbilled - coalesce(m.total, 0),
+		invoiced_charge_id = coalesce(k.charge_id, s.invoiced_charge_id)
+	FROM due d
+	LEFT JOIN made m USING (account_id)
+	LEFT JOIN mark k USING (account_id)
+	CROSS JOIN LATERAL billing.period_of('month', d.next_invoice_at, d.time_zone) p
+	WHERE s.account_id = d.account_id;
+END
+$fn$;
+COMMENT ON FUNCTION billing._make_invoices(bigint, bigint, timestamptz, timestamptz)
+	IS 'makes the unnumbered invoices of the accounts whose month ends at an instant; an account without charges gets none';
+
+CREATE FUNCTION billing._number_invoices(at timestamptz) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	passed timestamptz;
+	last bigint;
+	given bigint;
+BEGIN
+	IF NOT EXISTS (SELECT FROM billing.invoice i WHERE i.number IS NULL) THEN
+		RETURN false;
+	END IF;
+	SELECT n.last_number INTO last FROM billing.number_series n WHERE n.series = 'invoice' FOR UPDATE SKIP LOCKED;
+	IF NOT FOUND THEN
+		RETURN false;
+	END IF;
+	-- Only months that every shard has behind it: then their order does not depend on who was first.
+	SELECT billing.cycle_start(min(h.timers_through)) INTO passed FROM billing.shard h;
+	WITH next AS (
+		SELECT i.account_id, i.invoice_id, a.payment_terms,
+			row_number() OVER (ORDER BY i.period_end, i.account_id) AS n
+		FROM billing.invoice i JOIN billing.account a USING (account_id)
+		WHERE i.number IS NULL AND i.period_end <= passed
+	)
+	UPDATE billing.invoice i
+	SET number = last + x.n, issued_at = _number_invoices.at, due_at = _number_invoices.at + coalesce(x.payment_terms, interval '0')
+	FROM next x WHERE i.account_id = x.account_id AND i.invoice_id = x.invoice_id;
+	GET DIAGNOSTICS given = ROW_COUNT;
+	UPDATE billing.number_series n SET last_number = last + given WHERE n.series = 'invoice' AND given > 0;
+	RETURN false;
+END
+$fn$;
+COMMENT ON FUNCTION billing._number_invoices(timestamptz)
+	IS 'issues the invoices that every shard has behind it: gives them the next numbers, in one short transaction';

@@ -1,0 +1,80 @@
+-- What the procedures (sql/60_tick.sql) ask and do besides settling.
+
+CREATE FUNCTION billing._advance_to(at timestamptz, in_block boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	delay interval;
+BEGIN
+	SELECT i.settle_delay INTO STRICT delay FROM billing.installation i;
+	PERFORM billing._advance(billing.cycle_of(at - delay), in_block);
+END
+$fn$;
+COMMENT ON FUNCTION billing._advance_to(timestamptz, boolean) IS 'closes every cycle that is over at an instant, less the settle delay';
+
+CREATE FUNCTION billing._heartbeat(at timestamptz) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	INSERT INTO billing.heartbeat AS h (at, rung_at) VALUES (_heartbeat.at, clock_timestamp())
+	ON CONFLICT (singleton) DO UPDATE SET at = greatest(h.at, excluded.at), rung_at = excluded.rung_at
+$fn$;
+COMMENT ON FUNCTION billing._heartbeat(timestamptz) IS 'notes a ring that came to its end';
+
+CREATE FUNCTION billing._next_due(until timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	-- What settles does so when its cycle is over; a timer when the cycle that holds its instant is.
+	RETURN (SELECT min(billing.cycle_start(n.cycle + 1) + i.settle_delay)
+	FROM billing.barrier b
+	CROSS JOIN billing.installation i
+	CROSS JOIN LATERAL (VALUES
+		((SELECT min(u.cycle) FROM billing.usage u WHERE u.cycle >= b.cycle)),
+		((SELECT billing.cycle_of(min(p.closes_at) - interval '1 microsecond') FROM billing.position p
+		  WHERE p.closes_at > billing.cycle_start(b.cycle))),
+		((SELECT billing.cycle_of(min(s.next_invoice_at) - interval '1 microsecond') FROM billing.account_state s
+		  WHERE s.next_invoice_at > billing.cycle_start(b.cycle)))) n(cycle)
+	WHERE b.mark = 'watermark' AND n.cycle IS NOT NULL
+		AND billing.cycle_start(n.cycle + 1) + i.settle_delay <= until);
+END
+$fn$;
+COMMENT ON FUNCTION billing._next_due(timestamptz) IS 'the next instant, up to until, at which a tick has something to do; NULL: none';
+
+CREATE FUNCTION billing._check_clock(until timestamptz, call text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	present timestamptz;
+	job text;
+BEGIN
+	IF until IS NULL OR NOT isfinite(until) THEN
+		RAISE EXCEPTION '% until % is not possible', call, coalesce(until::text, 'NULL') USING
+			ERRCODE = 'UB010',
+			DETAIL = 'The instant is finite.',
+			HINT = format('Give an instant: CALL billing.%s(now());', call);
+	END IF;
+	SELECT billing.cycle_start(b.cycle) + i.settle_delay INTO present
+	FROM billing.barrier b CROSS JOIN billing.installation i WHERE b.mark = 'watermark';
+	IF until < present AND call = 'run' THEN
+		RAISE EXCEPTION 'the clock can not run back to %', until USING
+			ERRCODE = 'UB010',
+			DETAIL = format('Everything before %s is closed.', present),
+			HINT = 'Give a later instant.';
+	END IF;
+	IF until > clock_timestamp() THEN
+		job := billing._active_job();
+		IF job IS NOT NULL THEN
+			RAISE EXCEPTION 'the clock can not run ahead to % while a job rings', until USING
+				ERRCODE = 'UB010',
+				DETAIL = format('pg_cron runs %s in this database by the real clock.', job),
+				HINT = 'Call SELECT billing.unschedule(); first, in a database that holds no real customers.';
+		END IF;
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._check_clock(timestamptz, text)
+	IS 'raises UB010 where run would move the clock back, or any of the three beyond now while a cron job rings';

@@ -1,0 +1,149 @@
+-- Questions about one number: how a charge came about, what a quantity would cost.
+
+CREATE FUNCTION billing._tier_steps(tariff billing.tariff, quantity_from numeric, quantity_to numeric)
+	RETURNS TABLE (tier integer, lower numeric, upper numeric, quantity numeric, price numeric, per numeric, flat numeric, amount numeric)
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT tier, coalesce(t.lower, f.lower), coalesce(t.upper, f.upper), coalesce(t.quantity, 0) - coalesce(f.quantity, 0),
+		coalesce(t.price, f.price), coalesce(t.per, f.per), coalesce(t.flat, 0) - coalesce(f.flat, 0),
+		coalesce(t.amount, 0) - coalesce(f.amount, 0)
+	FROM billing.rate_lines(_tier_steps.tariff, quantity_to) t
+	FULL JOIN billing.rate_lines(_tier_steps.tariff, quantity_from) f USING (tier)
+	WHERE (t.quantity, t.amount) IS DISTINCT FROM (f.quantity, f.amount)
+	ORDER BY tier
+$fn$;
+COMMENT ON FUNCTION billing._tier_steps(billing.tariff, numeric, numeric)
+	IS 'tier by tier, what it costs that a quantity goes from one value to another';
+
+CREATE FUNCTION billing.explain_charge(account_id bigint, charge_id bigint)
+	RETURNS TABLE (step integer, what text, quantity numeric, price numeric, amount numeric, detail text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+#variable_conflict use_column
+DECLARE
+	c record;
+	l record;
+	p record;
+	before record;
+	line record;
+	seen record;
+	closes timestamptz;
+	places integer;
+BEGIN
+	PERFORM billing._check_installed();
+	SELECT * INTO c FROM billing.charges x
+	WHERE x.account_id = explain_charge.account_id AND x.charge_id = explain_charge.charge_id;
+	IF NOT FOUND THEN
+		PERFORM 1 FROM billing.account a WHERE a.account_id = explain_charge.account_id;
+		IF NOT FOUND THEN
+			PERFORM billing._unknown_account(explain_charge.account_id);
+		END IF;
+		RAISE EXCEPTION 'account % has no charge %', explain_charge.account_id, explain_charge.charge_id USING
+			ERRCODE = 'no_data_found',
+			DETAIL = 'A charge is named by its account and its number.',
+			HINT = format('SELECT charge_id FROM billing.charges WHERE account_id = %s;', explain_charge.account_id);
+	END IF;
+	IF c.source = 'adjustment' THEN
+		RETURN QUERY SELECT 1, 'adjustment', c.quantity, NULL::numeric, c.amount, format('%s %s: %s', c.amount, c.currency, c.reason);
+		RETURN;
+	END IF;
+	SELECT * INTO STRICT p FROM billing.price x WHERE x.price_id = c.source_id;
+	SELECT * INTO STRICT l FROM billing.price_line x WHERE x.line_id = p.line_id;
+	SELECT k.decimals INTO STRICT places FROM billing.currency k WHERE k.currency = c.currency;
+	-- the position as it was before this charge: its own price's counter, and the whole line
+	SELECT coalesce(sum(x.quantity), 0) AS quantity, coalesce(sum(x.exact_amount), 0) AS exact INTO before
+	FROM billing.charge x
+	WHERE x.account_id = c.account_id AND x.charge_id < c.charge_id AND x.source = 'tariff' AND x.source_id = c.source_id
+		AND x.period_start = c.period_start AND (l.scope = 'account' OR x.resource = c.resource);
+	SELECT coalesce(sum(x.exact_amount), 0) AS exact, coalesce(sum(x.amount), 0) AS posted INTO line
+	FROM billing.charge x JOIN billing.price y ON y.price_id = x.source_id
+	WHERE x.account_id = c.account_id AND x.charge_id < c.charge_id AND x.source = 'tariff' AND y.line_id = l.line_id
+		AND x.period_start = c.period_start AND (l.scope = 'account' OR x.resource = c.resource);
+	SELECT o.closes_at INTO closes FROM billing.position o
+	WHERE o.account_id = c.account_id AND o.line_id = l.line_id AND o.price_id = p.price_id
+		AND o.period_start = c.period_start AND o.resource = CASE l.scope WHEN 'resource' THEN c.resource ELSE '' END;
+	SELECT count(*) AS events, min(u.event_time) AS first_at, max(u.event_time) AS last_at INTO seen
+	FROM billing.usage u
+	WHERE u.account_id = c.account_id AND u.meter = c.meter AND u.region = c.region AND u.resource = c.resource
+		AND u.cycle = c.cycle AND u.event_time >= c.period_start;
+
+	RETURN QUERY SELECT 1, 'usage', c.quantity, NULL::numeric, NULL::numeric,
+		CASE WHEN c.quantity = 0 AND c.exact_amount = 0
+			THEN format('the counter period of %s closed; its quantities came with earlier charges', l.meter)
+			ELSE format('%s events of %s%s%s from %s to %s, settled with the cycle of %s', seen.events, c.meter,
+				CASE WHEN c.region <> '' THEN ' in ' || c.region ELSE '' END,
+				CASE WHEN c.resource <> '' THEN ' by ' || c.resource ELSE '' END, seen.first_at, seen.last_at, c.cycle_start) END;
+	RETURN QUERY SELECT 2, 'price', NULL::numeric, NULL::numeric, NULL::numeric,
+		format('price %s: %s; %s counter of each %s, valid from %s', p.price_id, p.tariff, l.counter, l.scope, p.valid_from);
+	RETURN QUERY SELECT 3, 'counter before', before.quantity, NULL::numeric, before.exact,
+		format('in the %s from %s', l.counter, c.period_start);
+	-- tier 0 is what a tariff's min, max and digits change
+	RETURN QUERY SELECT 4, CASE WHEN t.tier = 0 THEN 'limits' ELSE format('tier %s', t.tier) END, t.quantity, t.price, t.amount,
+		CASE WHEN t.tier = 0 THEN 'the tariff''s min, max and digits'
+			ELSE format('%s to %s: %s per %s%s', t.lower, coalesce(t.upper::text, 'beyond'), t.price, t.per,
+				CASE WHEN t.flat <> 0 THEN format(', flat %s', t.flat) ELSE '' END) END
+		FROM billing._tier_steps(p.tariff, before.quantity, before.quantity + c.quantity) t;
+	RETURN QUERY SELECT 5, 'counter after', before.quantity + c.quantity, NULL::numeric, before.exact + c.exact_amount,
+		format('exact amount of this charge: %s', c.exact_amount);
+	RETURN QUERY SELECT 6, 'posted', NULL::numeric, NULL::numeric, c.amount,
+		CASE WHEN c.amount = 0 AND closes IS NOT NULL THEN format('money moves when the counter period closes at %s', closes)
+			WHEN c.amount = 0 AND l.post = 'counter' THEN 'money moved when the counter period closed'
+			ELSE format('%s %s = round(%s) - %s posted before', c.amount, c.currency, line.exact + c.exact_amount, line.posted) END;
+END
+$fn$;
+COMMENT ON FUNCTION billing.explain_charge(bigint, bigint) IS 'how a charge came about: usage, price, tiers, what was posted before';
+
+CREATE FUNCTION billing.quote(account_id bigint, meter text, quantity billing.quantity, region text DEFAULT '',
+	at timestamptz DEFAULT now())
+	RETURNS TABLE (tier integer, lower numeric, upper numeric, units numeric, price numeric, per numeric, flat numeric,
+		amount numeric, currency text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+#variable_conflict use_column
+DECLARE
+	a record;
+	m record;
+	p record;
+	used numeric;
+BEGIN
+	PERFORM billing._check_installed();
+	IF num_nulls(quote.quantity, quote.region) > 0 OR NOT coalesce(isfinite(quote.at), false) THEN
+		RAISE EXCEPTION 'a quote for % of meter "%" at % is not possible', quote.quantity, quote.meter, coalesce(quote.at::text, 'NULL') USING
+			ERRCODE = 'invalid_parameter_value',
+			DETAIL = 'Quantity and region are given, and the instant is finite.',
+			HINT = 'SELECT * FROM billing.quote(account_id, meter, quantity);';
+	END IF;
+	SELECT * INTO a FROM billing.account x WHERE x.account_id = quote.account_id;
+	IF NOT FOUND THEN
+		PERFORM billing._unknown_account(quote.account_id);
+	END IF;
+	SELECT * INTO m FROM billing.meter x WHERE x.meter = quote.meter;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'meter "%" does not exist', quote.meter USING
+			ERRCODE = 'UB002',
+			DETAIL = 'The catalogue has no such meter.',
+			HINT = 'SELECT meter FROM billing.meter;';
+	END IF;
+	SELECT * INTO p FROM billing.price x
+	WHERE x.price_id = billing._price_at(a.account_id, quote.meter, quote.region, a.currency, quote.at);
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'meter "%" has no price in % for account %', quote.meter, a.currency, a.account_id USING
+			ERRCODE = 'UB005',
+			DETAIL = format('Neither in region "%s" nor in any, at %s.', quote.region, quote.at),
+			HINT = 'INSERT INTO billing.price (meter, region, currency, tariff) ... first.';
+	END IF;
+	-- on top of what the counter period holds; resources with counters of their own start at 0
+	SELECT o.quantity INTO used FROM billing.position o, billing.period_of(p.counter, quote.at, a.time_zone) t
+	WHERE o.account_id = a.account_id AND o.line_id = p.line_id AND o.price_id = p.price_id
+		AND o.period_start = t.period_start AND o.resource = '';
+	used := coalesce(used, 0);
+	RETURN QUERY SELECT t.*, a.currency
+	FROM billing._tier_steps(p.tariff, used, CASE WHEN m.aggregation IN ('sum', 'count') THEN used + quote.quantity
+		WHEN m.aggregation = 'max' THEN greatest(used, quote.quantity) ELSE quote.quantity END) t;
+END
+$fn$;
+COMMENT ON FUNCTION billing.quote(bigint, text, billing.quantity, text, timestamptz)
+	IS 'what a quantity would cost an account on top of what it has used in the counter period, tier by tier';

@@ -1,0 +1,256 @@
+-- billing.verify() recomputes everything from nothing: an empty answer means that books, charges, positions,
+-- usage and invoices say the same.  It reads all there is, so nested loops, which fresh statistics may suggest, never pay.
+
+CREATE FUNCTION billing._verify_ledger() RETURNS TABLE (problem text, account_id bigint, detail text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
+AS $fn$
+	SELECT 'balance', s.account_id, format('wallet says %s, its transfers %s', s.balance, coalesce(t.balance, 0))
+	FROM billing.account_state s
+	LEFT JOIN (SELECT t.account_id, sum(CASE 'wallet' WHEN t.credit THEN t.amount WHEN t.debit THEN -t.amount ELSE 0 END) AS balance
+		FROM billing.transfer t GROUP BY t.account_id) t USING (account_id)
+	WHERE s.balance <> coalesce(t.balance, 0)
+	UNION ALL
+	SELECT 'running balance', t.account_id, format('transfer %s says %s after %s', t.transfer_id, t.balance_after, t.expected)
+	FROM (SELECT t.account_id, t.transfer_id, t.balance_after,
+			sum(CASE 'wallet' WHEN t.credit THEN t.amount WHEN t.debit THEN -t.amount ELSE 0 END)
+				OVER (PARTITION BY t.account_id ORDER BY t.transfer_id) AS expected
+		FROM billing.transfer t) t
+	WHERE t.balance_after <> t.expected
+	UNION ALL
+	SELECT 'overdue', a.account_id, format('balance %s, credit limit %s, overdue since %s', s.balance, s.credit_limit, s.overdue_since)
+	FROM billing.account a JOIN billing.account_state s USING (account_id)
+	WHERE (s.balance < -s.credit_limit) <> (s.overdue_since IS NOT NULL)
+	UNION ALL
+	SELECT 'event', t.account_id, format('transfer %s: %s from %s to %s', t.transfer_id, t.kind, t.debit, t.credit)
+	FROM billing.transfer t
+	WHERE (t.kind, t.debit, t.credit) NOT IN (('top_up', 'cash', 'wallet'), ('pay_out', 'wallet', 'cash'), ('write_off', 'bad_debt', 'wallet'),
+		('usage', 'wallet', 'revenue'), ('usage', 'revenue', 'wallet'), ('adjustment', 'wallet', 'revenue'), ('adjustment', 'revenue', 'wallet'))
+	UNION ALL
+	SELECT 'account without state', a.account_id, 'no row in account_state'
+	FROM billing.account a WHERE NOT EXISTS (SELECT FROM billing.account_state s WHERE s.account_id = a.account_id)
+	UNION ALL
+	SELECT 'charges and ledger', coalesce(c.account_id, t.account_id),
+		format('cycle %s: charges %s, transfers %s', coalesce(c.cycle, t.cycle), coalesce(c.amount, 0), coalesce(t.amount, 0))
+	FROM (SELECT c.account_id, c.cycle, sum(c.amount) AS amount FROM billing.charge c WHERE c.source = 'tariff' GROUP BY 1, 2) c
+	FULL JOIN (SELECT t.account_id, t.source_id::integer AS cycle, sum(CASE t.debit WHEN 'wallet' THEN t.amount ELSE -t.amount END) AS amount
+		FROM billing.transfer t WHERE t.source = 'cycle' GROUP BY 1, 2) t ON t.account_id = c.account_id AND t.cycle = c.cycle
+	WHERE coalesce(c.amount, 0) <> coalesce(t.amount, 0)
+	UNION ALL
+	SELECT 'adjustment and ledger', coalesce(c.account_id, t.account_id), format('charge %s: %s, transfer %s', coalesce(c.charge_id, t.source_id), c.amount, t.amount)
+	FROM (SELECT * FROM billing.charge c WHERE c.source = 'adjustment') c
+	FULL JOIN (SELECT t.account_id, t.source_id, sum(CASE t.debit WHEN 'wallet' THEN t.amount ELSE -t.amount END) AS amount
+		FROM billing.transfer t WHERE t.source = 'charge' GROUP BY 1, 2) t ON t.account_id = c.account_id AND t.source_id = c.charge_id
+	WHERE c.amount IS DISTINCT FROM t.amount
+$fn$;
+COMMENT ON FUNCTION billing._verify_ledger() IS 'part of billing.verify(): balances, running balances, charges against transfers';
+
+CREATE FUNCTION billing._verify_positions() RETURNS TABLE (problem text, account_id bigint, detail text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
+AS $fn$
+	SELECT 'position and charges', coalesce(o.account_id, c.account_id),
+		format('price %s, period %s, resource "%s": position (%s, %s), charges (%s, %s)', coalesce(o.price_id, c.price_id),
+			coalesce(o.period_start, c.period_start), coalesce(o.resource, c.resource), o.quantity, o.exact_amount,
+			c.quantity, c.exact_amount)
+	FROM billing.position o
+	FULL JOIN (SELECT c.account_id, c.source_id AS price_id, c.period_start, CASE p.scope WHEN 'resource' THEN c.resource ELSE '' END AS resource,
+			sum(c.quantity) AS quantity, sum(c.exact_amount) AS exact_amount
+		FROM billing.charge c JOIN billing.price p ON p.price_id = c.source_id WHERE c.source = 'tariff' GROUP BY 1, 2, 3, 4) c
+		ON c.account_id = o.account_id AND c.price_id = o.price_id AND c.period_start = o.period_start AND c.resource = o.resource
+	WHERE (coalesce(o.quantity, 0), coalesce(o.exact_amount, 0)) <> (coalesce(c.quantity, 0), coalesce(c.exact_amount, 0))
+	UNION ALL
+	SELECT 'posting and charges', coalesce(o.account_id, c.account_id),
+		format('line %s, period %s, resource "%s": position %s, charges %s', coalesce(o.line_id, c.line_id),
+			coalesce(o.period_start, c.period_start), coalesce(o.resource, c.resource), o.amount, c.amount)
+	FROM (SELECT o.account_id, o.line_id, o.period_start, o.resource, sum(o.posted_amount) AS amount FROM billing.position o GROUP BY 1, 2, 3, 4) o
+	FULL JOIN (SELECT c.account_id, p.line_id, c.period_start, CASE p.scope WHEN 'resource' THEN c.resource ELSE '' END AS resource, sum(c.amount) AS amount
+		FROM billing.charge c JOIN billing.price p ON p.price_id = c.source_id WHERE c.source = 'tariff' GROUP BY 1, 2, 3, 4) c
+		ON c.account_id = o.account_id AND c.line_id = o.line_id AND c.period_start = o.period_start AND c.resource = o.resource
+	WHERE coalesce(o.amount, 0) <> coalesce(c.amount, 0)
+	UNION ALL
+	SELECT 'position and tariff', o.account_id, format('price %s, period %s: %s for %s', o.price_id, o.period_start, o.exact_amount, o.quantity)
+	FROM billing.position o JOIN billing.price p USING (price_id)
+	WHERE o.exact_amount <> billing.rate(p.tariff, o.quantity)
+	UNION ALL
+	SELECT 'position and posting', o.account_id, format('line %s, period %s: %s posted of %s', o.line_id, o.period_start, sum(o.posted_amount), sum(o.exact_amount))
+	FROM billing.position o JOIN billing.account a USING (account_id) JOIN billing.currency c USING (currency)
+	GROUP BY o.account_id, o.line_id, o.period_start, o.resource, c.decimals
+	HAVING sum(o.posted_amount) <> CASE WHEN bool_or(o.closes_at IS NOT NULL) THEN 0 ELSE round(sum(o.exact_amount), c.decimals) END
+	UNION ALL
+	SELECT 'position not closed', o.account_id, format('line %s, period %s: due at %s', o.line_id, o.period_start, o.closes_at)
+	FROM billing.position o JOIN billing.shard h ON o.account_id >= h.account_from AND o.account_id < h.account_to
+	WHERE o.closes_at <= billing.cycle_start(h.timers_through)
+		AND NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = o.account_id)
+	UNION ALL
+	SELECT 'price not kept', o.account_id, format('price %s has rated and is not in rated_price', o.price_id)
+	FROM billing.position o WHERE NOT EXISTS (SELECT FROM billing.rated_price r WHERE r.price_id = o.price_id)
+$fn$;
+COMMENT ON FUNCTION billing._verify_positions() IS 'part of billing.verify(): positions against tariffs, charges and postings';
+
+CREATE FUNCTION billing._verify_usage() RETURNS TABLE (problem text, account_id bigint, detail text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
+AS $fn$
+	-- Settled usage is what charges and positions were made of; what could not be rated is in unrated; nothing is in neither.
+	WITH settled AS MATERIALIZED (
+		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, m.aggregation,
+			a.account_id IS NOT NULL AS has_account
+		FROM billing.usage u
+		JOIN billing.shard h ON u.account_id >= h.account_from AND u.account_id < h.account_to AND u.cycle < h.settled_through
+		LEFT JOIN billing.account a ON a.account_id = u.account_id
+		LEFT JOIN billing.meter m ON m.meter = u.meter
+		WHERE NOT EXISTS (SELECT FROM billing.unrated r WHERE (r.account_id, r.meter, r.event_key, r.event_time)
+				= (u.account_id, u.meter, u.event_key, u.event_time))
+			AND NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = u.account_id AND u.cycle >= q.from_cycle)
+	)
+	SELECT 'usage and charges', coalesce(u.account_id, c.account_id),
+		format('%s in "%s" by "%s": usage %s, charges %s', coalesce(u.meter, c.meter), coalesce(u.region, c.region),
+			coalesce(u.resource, c.resource), u.quantity, c.quantity)
+	FROM (SELECT s.account_id, s.meter, s.region, s.resource, CASE s.aggregation WHEN 'sum' THEN sum(s.quantity) ELSE count(*) END AS quantity
+		FROM settled s WHERE s.aggregation IN ('sum', 'count') GROUP BY s.account_id, s.meter, s.region, s.resource, s.aggregation) u
+	FULL JOIN (SELECT c.account_id, c.meter, c.region, c.resource, sum(c.quantity) AS quantity
+		FROM billing.charge c JOIN billing.meter m USING (meter)
+		WHERE c.source = 'tariff' AND m.aggregation IN ('sum', 'count') GROUP BY c.account_id, c.meter, c.region, c.resource) c
+		ON c.account_id = u.account_id AND c.meter = u.meter AND c.region = u.region AND c.resource = u.resource
+	WHERE coalesce(u.quantity, 0) <> coalesce(c.quantity, 0)
+	UNION ALL
+	SELECT 'usage and positions', coalesce(u.account_id, o.account_id),
+		format('%s: usage (%s, %s), positions (%s, %s)', coalesce(u.meter, o.meter), u.peak, u.last_at, o.peak, o.last_at)
+	FROM (SELECT s.account_id, s.meter, CASE s.aggregation WHEN 'max' THEN max(s.quantity) END AS peak,
+			CASE s.aggregation WHEN 'last' THEN max(s.event_time) END AS last_at
+		FROM settled s WHERE s.aggregation IN ('max', 'last') GROUP BY s.account_id, s.meter, s.aggregation) u
+	FULL JOIN (SELECT o.account_id, l.meter, CASE m.aggregation WHEN 'max' THEN max(o.quantity) END AS peak,
+			CASE m.aggregation WHEN 'last' THEN max(o.last_event_time) END AS last_at
+		FROM billing.position o JOIN billing.price_line l USING (line_id) JOIN billing.meter m USING (meter)
+		WHERE m.aggregation IN ('max', 'last') GROUP BY o.account_id, l.meter, m.aggregation) o
+		ON o.account_id = u.account_id AND o.meter = u.meter
+	WHERE (u.peak, u.last_at) IS DISTINCT FROM (o.peak, o.last_at)
+	UNION ALL
+	SELECT 'last value', o.account_id, format('line %s, period %s: no usage row of %s says %s', o.line_id, o.period_start, o.last_event_time, o.quantity)
+	FROM billing.position o JOIN billing.price_line l USING (line_id) JOIN billing.meter m USING (meter)
+	WHERE m.aggregation = 'last' AND NOT EXISTS (SELECT FROM billing.usage u WHERE u.account_id = o.account_id AND u.meter = l.meter
+		AND u.event_key = o.last_event_key AND u.event_time = o.last_event_time AND u.quantity = o.quantity)
+	UNION ALL
+	SELECT 'usage lost', s.account_id, format('%s %s of %s was passed over', s.meter, s.event_key, s.event_time)
+	FROM settled s WHERE s.aggregation IS NULL OR NOT s.has_account
+	UNION ALL
+	SELECT 'usage lost', u.account_id, format('%s %s of %s waits for the cycle of %s', u.meter, u.event_key, u.event_time, billing.cycle_start(u.arrived))
+	FROM billing.usage u WHERE u.arrived > (SELECT b.cycle FROM billing.barrier b WHERE b.mark = 'watermark')
+	UNION ALL
+	SELECT 'unrated', r.account_id, format('%s %s of %s is not usage that was settled', r.meter, r.event_key, r.event_time)
+	FROM billing.unrated r
+	WHERE NOT EXISTS (SELECT FROM billing.usage u WHERE (u.account_id, u.meter, u.event_key, u.event_time)
+		= (r.account_id, r.meter, r.event_key, r.event_time))
+$fn$;
+COMMENT ON FUNCTION billing._verify_usage() IS 'part of billing.verify(): usage against charges and positions';
+
+CREATE FUNCTION billing._verify_invoices() RETURNS TABLE (problem text, account_id bigint, detail text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
+AS $fn$
+	SELECT 'invoice and lines', i.account_id, format('invoice %s: subtotal %s, lines %s', i.invoice_id, i.subtotal, coalesce(sum(l.amount), 0))
+	FROM billing.invoice i LEFT JOIN billing.invoice_line l USING (account_id, invoice_id)
+	GROUP BY i.account_id, i.invoice_id, i.subtotal HAVING i.subtotal <> coalesce(sum(l.amount), 0)
+	UNION ALL
+	SELECT 'invoice and charges', coalesce(i.account_id, c.account_id),
+		format('month %s: invoices %s, charges %s', coalesce(i.period_start, c.invoice_period), i.subtotal, c.amount)
+	FROM (SELECT i.account_id, i.period_start, sum(i.subtotal) AS subtotal FROM billing.invoice i GROUP BY 1, 2) i
+	FULL JOIN (SELECT c.account_id, c.invoice_period, sum(c.amount) AS amount
+		FROM billing.charge c JOIN billing.account_state s USING (account_id)
+		WHERE c.invoice_period < s.invoice_period GROUP BY 1, 2) c ON c.account_id = i.account_id AND c.invoice_period = i.period_start
+	WHERE i.subtotal IS DISTINCT FROM c.amount
+	UNION ALL
+	SELECT 'invoice lines and charges', coalesce(l.account_id, c.account_id),
+		format('month %s, %s "%s": lines (%s, %s, %s), charges (%s, %s, %s)', coalesce(l.month, c.month), coalesce(l.meter, c.meter),
+			coalesce(l.resource, c.resource), l.quantity, l.exact_amount, l.amount, c.quantity, c.exact_amount, c.amount)
+	FROM (SELECT l.account_id, i.period_start AS month, coalesce(l.meter, '') AS meter, coalesce(l.line_id, 0) AS line_id, l.resource,
+			sum(l.quantity) AS quantity, sum(l.exact_amount) AS exact_amount, sum(l.amount) AS amount
+		FROM billing.invoice_line l JOIN billing.invoice i USING (account_id, invoice_id) GROUP BY 1, 2, 3, 4, 5) l
+	FULL JOIN (SELECT c.account_id, c.invoice_period AS month, coalesce(c.meter, '') AS meter, coalesce(p.line_id, 0) AS line_id,
+			CASE p.scope WHEN 'resource' THEN c.resource ELSE '' END AS resource,
+			sum(c.quantity) AS quantity, sum(c.exact_amount) AS exact_amount, sum(c.amount) AS amount
+		FROM billing.charge c JOIN billing.account_state s USING (account_id)
+		LEFT JOIN billing.price p ON c.source = 'tariff' AND p.price_id = c.source_id
+		WHERE c.invoice_period < s.invoice_period GROUP BY 1, 2, 3, 4, 5) c
+		ON c.account_id = l.account_id AND c.month = l.month AND c.meter = l.meter AND c.line_id = l.line_id AND c.resource = l.resource
+	WHERE (l.quantity, l.exact_amount, l.amount) IS DISTINCT FROM (c.quantity, c.exact_amount, c.amount)
+	UNION ALL
+	SELECT 'invoice', i.account_id, format('invoice %s: %s, number %s, issued %s, due %s', i.invoice_id, i.currency, i.number, i.issued_at, i.due_at)
+	FROM billing.invoice i JOIN billing.account a USING (account_id)
+	WHERE i.currency <> a.currency OR num_nulls(i.number, i.issued_at, i.due_at) NOT IN (0, 3) OR i.due_at < i.issued_at
+	UNION ALL
+	SELECT 'invoice month', s.account_id, format('gathers %s to %s, charges up to %s are invoiced', s.invoice_period, s.next_invoice_at, s.invoiced_charge_id)
+	FROM billing.account_state s
+	JOIN billing.account a USING (account_id)
+	JOIN billing.shard h ON s.account_id >= h.account_from AND s.account_id < h.account_to
+	JOIN billing.barrier w ON w.mark = 'watermark'
+	WHERE s.invoice_period > billing.cycle_start(w.cycle)
+		OR s.next_invoice_at <= billing.cycle_start(h.timers_through)
+			AND NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id)
+		OR s.next_invoice_at > s.invoice_period + interval '32 days'
+		OR EXISTS (SELECT FROM billing.charge c WHERE c.account_id = s.account_id AND c.charge_id <= s.invoiced_charge_id
+			AND c.invoice_period >= s.invoice_period)
+		OR s.invoiced_charge_id > 0 AND NOT EXISTS (SELECT FROM billing.charge c WHERE c.account_id = s.account_id
+			AND c.charge_id >= s.invoiced_charge_id)
+	UNION ALL
+	SELECT 'unbilled', s.account_id, format('account says %s, its charges %s', s.unbilled, coalesce(c.amount, 0))
+	FROM billing.account_state s
+	LEFT JOIN (SELECT c.account_id, sum(c.amount) AS amount FROM billing.charge c JOIN billing.account_state s USING (account_id)
+		WHERE c.invoice_period >= s.invoice_period GROUP BY c.account_id) c USING (account_id)
+	WHERE s.unbilled <> coalesce(c.amount, 0)
+	UNION ALL
+	SELECT 'invoice numbers', NULL, format('%s numbers from %s to %s, the series is at %s', n.found, n.first, n.last, r.last_number)
+	FROM billing.number_series r
+	CROSS JOIN (SELECT count(i.number) AS found, coalesce(min(i.number), 1) AS first, coalesce(max(i.number), 0) AS last,
+		count(DISTINCT i.number) AS different FROM billing.invoice i) n
+	WHERE r.series = 'invoice' AND NOT (n.first = 1 AND n.last = r.last_number AND n.found = n.last AND n.different = n.found)
+$fn$;
+COMMENT ON FUNCTION billing._verify_invoices() IS 'part of billing.verify(): invoices against lines and charges, gapless numbers';
+
+CREATE FUNCTION billing._verify_clock() RETURNS TABLE (problem text, account_id bigint, detail text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT 'barrier', NULL::bigint, format('watermark %s, drained %s, shard %s settled through %s, timers through %s', w.cycle, d.cycle, h.shard, h.settled_through, h.timers_through)
+	FROM billing.shard h
+	JOIN billing.barrier w ON w.mark = 'watermark' JOIN billing.barrier d ON d.mark = 'drained'
+	WHERE NOT (h.timers_through <= h.settled_through AND h.settled_through <= d.cycle AND d.cycle <= w.cycle)
+	UNION ALL
+	SELECT 'settled twice', NULL, format('shard %s is settled through %s, its last charge is of %s', h.shard, h.settled_through, max(c.cycle))
+	FROM billing.shard h JOIN billing.charge c ON c.account_id >= h.account_from AND c.account_id < h.account_to AND c.source = 'tariff'
+	GROUP BY h.shard, h.settled_through HAVING max(c.cycle) >= h.settled_through
+	UNION ALL
+	SELECT 'shards', NULL, format('shard %s begins at %s, the one before ends at %s', h.shard, h.account_from, h.before)
+	FROM (SELECT h.*, lag(h.account_to, 1, -9223372036854775808) OVER (ORDER BY h.account_from) AS before,
+			lead(h.account_from) OVER (ORDER BY h.account_from) IS NULL AS last
+		FROM billing.shard h) h
+	WHERE h.before <> h.account_from OR h.last AND h.account_to <> 9223372036854775807
+	UNION ALL
+	SELECT 'installation', NULL, 'billing.installation or billing.barrier does not hold its rows'
+	WHERE (SELECT count(*) FROM billing.installation) <> 1 OR (SELECT count(*) FROM billing.barrier) <> 2
+$fn$;
+COMMENT ON FUNCTION billing._verify_clock() IS 'part of billing.verify(): marks and shards';
+
+CREATE FUNCTION billing.verify() RETURNS TABLE (problem text, account_id bigint, detail text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	PERFORM billing._check_installed();
+	RETURN QUERY SELECT * FROM billing._verify_clock()
+		UNION ALL SELECT * FROM billing._verify_ledger()
+		UNION ALL SELECT * FROM billing._verify_positions()
+		UNION ALL SELECT * FROM billing._verify_usage()
+		UNION ALL SELECT * FROM billing._verify_invoices();
+END
+$fn$;
+COMMENT ON FUNCTION billing.verify() IS 'recomputes balances, positions, charges and invoices from nothing; a row for each thing that is wrong: none, always';

@@ -1,0 +1,60 @@
+CREATE TABLE billing.price_line (
+	line_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	meter text COLLATE "C" NOT NULL REFERENCES billing.meter,
+	region text COLLATE "C" NOT NULL,
+	currency text COLLATE "C" NOT NULL REFERENCES billing.currency,
+	counter text NOT NULL,
+	post text NOT NULL,
+	scope text NOT NULL,
+	UNIQUE (meter, region, currency, counter, post, scope)
+);
+COMMENT ON TABLE billing.price_line
+	IS 'price rows that take over from one another share a line: what one line of an invoice shows; made when a price is inserted';
+COMMENT ON COLUMN billing.price_line.line_id IS 'number of the line';
+COMMENT ON COLUMN billing.price_line.meter IS 'what it prices';
+COMMENT ON COLUMN billing.price_line.region IS 'region of its price rows; '''' any, all regions without a price of their own in one counter';
+COMMENT ON COLUMN billing.price_line.currency IS 'currency of its prices';
+COMMENT ON COLUMN billing.price_line.counter IS 'hour, day or month: when the tiers start anew';
+COMMENT ON COLUMN billing.price_line.post IS 'cycle or counter: when money moves';
+COMMENT ON COLUMN billing.price_line.scope IS 'account or resource: what has a counter of its own';
+
+CREATE TABLE billing.price (
+	price_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	meter text COLLATE "C" NOT NULL REFERENCES billing.meter,
+	region text COLLATE "C" NOT NULL DEFAULT '',
+	currency text COLLATE "C" NOT NULL REFERENCES billing.currency,
+	account_id bigint NOT NULL DEFAULT 0 CHECK (account_id >= 0),
+	valid_from timestamptz NOT NULL DEFAULT '-infinity' CHECK (valid_from < 'infinity'),
+	tariff billing.tariff NOT NULL,
+	counter text NOT NULL DEFAULT 'month' CONSTRAINT price_counter_is_known CHECK (counter IN ('hour', 'day', 'month')),
+	post text NOT NULL CONSTRAINT price_post_is_known CHECK (post IN ('cycle', 'counter')),
+	scope text NOT NULL DEFAULT 'account' CONSTRAINT price_scope_is_known CHECK (scope IN ('account', 'resource')),
+	line_id bigint NOT NULL REFERENCES billing.price_line,
+	UNIQUE (meter, region, currency, account_id, valid_from)
+);
+COMMENT ON TABLE billing.price IS 'catalogue: a tariff valid from an instant; the most specific row in force wins: own account before everyone, named region before any';
+COMMENT ON COLUMN billing.price.price_id IS 'number of the price, also the source_id of its charges';
+COMMENT ON COLUMN billing.price.meter IS 'what it prices';
+COMMENT ON COLUMN billing.price.region IS 'region of the usage; '''' any';
+COMMENT ON COLUMN billing.price.currency IS 'for accounts of this currency';
+COMMENT ON COLUMN billing.price.account_id IS 'an account''s own price; 0: everyone';
+COMMENT ON COLUMN billing.price.valid_from IS 'instant from which it takes over, by event_time; -infinity: from ever';
+COMMENT ON COLUMN billing.price.tariff IS 'the tariff, see type billing.tariff; immutable, as the whole row';
+COMMENT ON COLUMN billing.price.counter IS 'hour, day or month: when the tiers start anew, in the account''s zone';
+COMMENT ON COLUMN billing.price.post
+	IS 'cycle: every settlement posts the difference; counter: money moves once, when the counter period closes; default: cycle for graduated prices of sums and counts without a min, counter for all others';
+COMMENT ON COLUMN billing.price.scope IS 'account: one counter for all resources; resource: one for each';
+COMMENT ON COLUMN billing.price.line_id IS 'its line, set when it is inserted';
+
+CREATE TABLE billing.rated_price (
+	price_id bigint PRIMARY KEY REFERENCES billing.price
+);
+COMMENT ON TABLE billing.rated_price IS 'prices that have rated something: they can not be deleted any more';
+COMMENT ON COLUMN billing.rated_price.price_id IS 'the price';
+
+CREATE TRIGGER price_fill BEFORE INSERT ON billing.price
+	FOR EACH ROW EXECUTE FUNCTION billing._fill_price();
+CREATE TRIGGER price_guard BEFORE UPDATE OR DELETE ON billing.price
+	FOR EACH ROW EXECUTE FUNCTION billing._guard_catalogue();
+CREATE TRIGGER price_change AFTER INSERT ON billing.price
+	FOR EACH STATEMENT EXECUTE FUNCTION billing._note_catalogue_change();

@@ -1,0 +1,44 @@
+-- Partitioned by month of event_time (UTC).  The default partition takes nothing: its two constraints say by
+-- their names why a row is refused, which is all that COPY can show.  The time constraints are added by
+-- billing.install(), which knows the start.
+CREATE TABLE billing.usage (
+	-- the last number of all lies in no shard's range
+	account_id bigint NOT NULL CONSTRAINT usage_account_id_is_in_range CHECK (account_id < 9223372036854775807),
+	meter text COLLATE "C" NOT NULL,
+	region text COLLATE "C" NOT NULL DEFAULT '',
+	resource text COLLATE "C" NOT NULL DEFAULT '',
+	event_time timestamptz NOT NULL DEFAULT now(),
+	event_key text COLLATE "C" NOT NULL DEFAULT gen_random_uuid()::text,
+	quantity numeric NOT NULL CONSTRAINT usage_quantity_is_finite_and_not_negative CHECK (quantity >= 0 AND quantity < 'Infinity'),
+	properties jsonb,
+	arrived integer NOT NULL DEFAULT billing.open_cycle(),
+	cycle integer GENERATED ALWAYS AS (greatest(arrived, billing.cycle_of(event_time))) STORED,
+	PRIMARY KEY (account_id, meter, event_key, event_time)
+) PARTITION BY RANGE (event_time);
+CREATE INDEX usage_cycle ON billing.usage (cycle, account_id);
+COMMENT ON TABLE billing.usage IS 'what was used, a row for each event; written by INSERT, COPY or billing.record_usage()';
+COMMENT ON COLUMN billing.usage.account_id IS 'who used it; an unknown account''s usage is kept until the account exists';
+COMMENT ON COLUMN billing.usage.meter IS 'what was used; an unknown meter''s usage is kept until the meter exists';
+COMMENT ON COLUMN billing.usage.region IS 'where it was used, for prices by region; '''' none';
+COMMENT ON COLUMN billing.usage.resource IS 'the device, domain or address that used it; '''' none';
+COMMENT ON COLUMN billing.usage.event_time IS 'when it happened; prices and periods go by it';
+COMMENT ON COLUMN billing.usage.event_key IS 'the event''s own key: the same (account_id, meter, event_key, event_time) can not come twice';
+COMMENT ON COLUMN billing.usage.quantity IS 'how much, in the meter''s unit; exact';
+COMMENT ON COLUMN billing.usage.properties IS 'anything else that the event carries';
+COMMENT ON COLUMN billing.usage.arrived IS 'the open cycle when it arrived; never set it yourself';
+COMMENT ON COLUMN billing.usage.cycle IS 'the cycle with which it settles: its own hour, or the open one if that is over';
+
+CREATE TABLE billing.unrated (
+	account_id bigint NOT NULL,
+	meter text COLLATE "C" NOT NULL,
+	event_key text COLLATE "C" NOT NULL,
+	event_time timestamptz NOT NULL,
+	cycle integer NOT NULL,
+	PRIMARY KEY (account_id, meter, event_key, event_time)
+);
+COMMENT ON TABLE billing.unrated IS 'settled cycles'' usage that had no account, meter or price; rated once the catalogue knows it';
+COMMENT ON COLUMN billing.unrated.account_id IS 'key of the usage row';
+COMMENT ON COLUMN billing.unrated.meter IS 'key of the usage row';
+COMMENT ON COLUMN billing.unrated.event_key IS 'key of the usage row';
+COMMENT ON COLUMN billing.unrated.event_time IS 'key of the usage row';
+COMMENT ON COLUMN billing.unrated.cycle IS 'the cycle whose settlement could not rate it';

@@ -1,0 +1,46 @@
+/*
+ * errors.h
+ *		The SQLSTATEs of billing: class UB.  SQL and PL/pgSQL raise them by these five letters too.
+ *
+ * Where the standard has a fitting state (22003 out of range, 25006 read only, ...) that one is
+ * used.
+ */
+#ifndef BILLING_ERRORS_H
+#define BILLING_ERRORS_H
+
+#include "utils/elog.h"
+
+#define ERRCODE_BILLING_UNKNOWN_ACCOUNT MAKE_SQLSTATE('U', 'B', '0', '0', '1')
+#define ERRCODE_BILLING_UNKNOWN_METER MAKE_SQLSTATE('U', 'B', '0', '0', '2')
+#define ERRCODE_BILLING_UNKNOWN_CURRENCY MAKE_SQLSTATE('U', 'B', '0', '0', '3')
+
+/* the same key came with other arguments */
+#define ERRCODE_BILLING_KEY_REUSED MAKE_SQLSTATE('U', 'B', '0', '0', '4')
+
+/* no price is in force for that meter, region, currency and instant */
+#define ERRCODE_BILLING_NO_PRICE MAKE_SQLSTATE('U', 'B', '0', '0', '5')
+#define ERRCODE_BILLING_ACCOUNT_CLOSED MAKE_SQLSTATE('U', 'B', '0', '0', '6')
+
+/* a price that has rated something never changes */
+#define ERRCODE_BILLING_PRICE_IMMUTABLE MAKE_SQLSTATE('U', 'B', '0', '0', '7')
+
+/* no tables, or tables of another version than the extension */
+#define ERRCODE_BILLING_NOT_INSTALLED MAKE_SQLSTATE('U', 'B', '0', '0', '8')
+
+/* pg_cron is missing, or can not reach this database */
+#define ERRCODE_BILLING_NO_CRON MAKE_SQLSTATE('U', 'B', '0', '0', '9')
+
+/* the test clock was asked to go where the real one has a say */
+#define ERRCODE_BILLING_CLOCK_REFUSED MAKE_SQLSTATE('U', 'B', '0', '1', '0')
+#define ERRCODE_BILLING_INSUFFICIENT_BALANCE MAKE_SQLSTATE('U', 'B', '0', '1', '1')
+
+/* CREATE EXTENSION found somebody else's objects in schema billing */
+#define ERRCODE_BILLING_SCHEMA_NOT_EMPTY MAKE_SQLSTATE('U', 'B', '0', '1', '2')
+
+/* an instant before the start or beyond the last partition */
+#define ERRCODE_BILLING_TIME_OUT_OF_RANGE MAKE_SQLSTATE('U', 'B', '0', '1', '3')
+
+/* UBT: the tariff type. A quantity beyond a tariff's hard last tier */
+#define ERRCODE_BILLING_TARIFF_LIMIT MAKE_SQLSTATE('U', 'B', 'T', '0', '1')
+
+#endif /* BILLING_ERRORS_H */

@@ -1,0 +1,66 @@
+# pg_dump and restore keep everything, and billing goes on in the new database.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use Test::More;
+use PostgreSQL::Test::Utils;
+use BillingNode;
+use BillingWorkload;
+
+my $node = start_server('dump');
+load_workload($node, 'original', 300, 30);
+$node->safe_psql('original', <<'END');
+SELECT billing.top_up(n, 100, key => 'first') FROM generate_series(1, 300, 7) n;
+CALL billing.tick('2026-01-02 03:00');
+SELECT billing.adjust(5, -1.23, 'a line of its own', at => '2026-01-02 03:00');
+-- something of everything: unrated usage, an account in quarantine, the user's own additions
+INSERT INTO billing.usage (account_id, meter, event_time, event_key, quantity) VALUES (1, 'unknown', '2026-01-02 03:10', 'x', 1), (2, 'hard', '2026-01-02 03:10', 'y', 9);
+INSERT INTO billing.meter VALUES ('hard', 'unit', 'sum');
+INSERT INTO billing.price (meter, currency, tariff) VALUES ('hard', 'USD', 'graduated: 1 up to 1');
+ALTER TABLE billing.account ADD COLUMN our_crm_id text;
+CREATE INDEX ours ON billing.charge (meter);
+CALL billing.tick('2026-02-02');
+END
+is($node->safe_psql('original', 'SELECT count(*) FROM billing.unrated'), '1', 'there is unrated usage');
+is($node->safe_psql('original', 'SELECT count(*) FROM billing.quarantine'), '1', 'there is an account in quarantine');
+verify_is_empty($node, 'original');
+my $before = table_sums($node, 'original');
+my $dir = $node->basedir;
+
+my %way = (
+	plain => sub {
+		command_ok(['pg_dump', '-f', "$dir/plain.sql", $node->connstr('original')], 'pg_dump, plain');
+		command_ok(['psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-1', '-f', "$dir/plain.sql", $node->connstr('plain')], 'restored in one transaction');
+	},
+	custom => sub {
+		command_ok(['pg_dump', '-Fc', '-f', "$dir/custom", $node->connstr('original')], 'pg_dump -Fc');
+		command_ok(['pg_restore', '--exit-on-error', '-d', $node->connstr('custom'), "$dir/custom"], 'restored');
+	},
+	jobs => sub {
+		command_ok(['pg_restore', '--exit-on-error', '-j2', '-d', $node->connstr('jobs'), "$dir/custom"], 'the same with two jobs');
+	});
+for my $name ('plain', 'custom', 'jobs')
+{
+	$node->safe_psql('postgres', "CREATE DATABASE $name");
+	$way{$name}->();
+	is(table_sums($node, $name), $before, "$name: every table is the same");
+	verify_is_empty($node, $name);
+	is($node->safe_psql($name, "SELECT count(*) FROM pg_indexes WHERE indexname = 'ours'"), '1', "$name: what the user added is there");
+}
+
+# The restored database and the original go on alike.
+my $go_on = <<'END';
+INSERT INTO billing.usage (account_id, meter, event_time, event_key, quantity)
+SELECT n, 'traffic', '2026-02-02 00:10'::timestamptz, 'later-' || n, n * 1000000 FROM generate_series(1, 300) n;
+INSERT INTO billing.price (meter, currency, account_id, tariff) VALUES ('hard', 'USD', 2, 'graduated: 1 beyond');
+SELECT count(billing.top_up(n, 100, key => 'first')) FROM generate_series(1, 300, 7) n;
+CALL billing.tick('2026-03-02');
+END
+$node->safe_psql($_, $go_on) for 'original', 'jobs';
+is(result_of($node, 'jobs'), result_of($node, 'original'), 'new usage is billed alike in both');
+verify_is_empty($node, 'jobs');
+is($node->safe_psql('jobs', 'SELECT count(*) FROM billing.quarantine'), '0', 'the account is out of quarantine there too');
+
+$node->stop;
+done_testing();
