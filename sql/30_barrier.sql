@@ -1,11 +1,23 @@
 -- The barrier between writers of usage and the closing of cycles: src/cycle.c, whose head explains it.
--- Tables call open_cycle() and cycle_of(), so their signatures stay for ever.
+-- Tables call open_cycle(), cycle_of() and _in_step(), so their signatures stay for ever.
 
 CREATE FUNCTION billing.cycle_of(at timestamptz) RETURNS integer
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'billing_cycle_of_timestamp';
 COMMENT ON FUNCTION billing.cycle_of(timestamptz)
 	IS 'the cycle that holds an instant: UTC hours since 1970-01-01 00:00 UTC, negative before';
+
+CREATE FUNCTION billing.cycle_of(arrived integer, event_time timestamptz) RETURNS integer
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'billing_cycle_of_usage';
+COMMENT ON FUNCTION billing.cycle_of(integer, timestamptz)
+	IS 'the cycle with which a row of billing.usage settles: its own hour, or the one that was open when it arrived if that is later';
+
+CREATE FUNCTION billing._in_step(arrived integer, event_time timestamptz) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'billing_arrived_in_step';
+COMMENT ON FUNCTION billing._in_step(integer, timestamptz)
+	IS 'did a row of billing.usage arrive in its own hour or in the 24 hours before? Then it is found by its event_time, all others by an index';
 
 CREATE FUNCTION billing.cycle_start(cycle integer) RETURNS timestamptz
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE

@@ -134,6 +134,12 @@ END
 $fn$;
 COMMENT ON FUNCTION billing.migrate() IS 'brings tables and views to the extension''s version, after ALTER EXTENSION billing UPDATE; harmless when they are';
 
+CREATE FUNCTION billing._partition_of(at timestamptz) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $fn$ SELECT 'usage_' || to_char(at AT TIME ZONE 'UTC', 'YYYYMM') $fn$;
+COMMENT ON FUNCTION billing._partition_of(timestamptz) IS 'name of the partition of billing.usage that holds an instant';
+
 CREATE FUNCTION billing._make_partitions(in_block boolean) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -158,7 +164,7 @@ BEGIN
 	IF NOT FOUND THEN
 		RETURN false;
 	END IF;
-	name := 'usage_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
+	name := billing._partition_of(month);
 	EXECUTE format('CREATE TABLE billing.%I (LIKE billing.usage INCLUDING ALL)', name);
 	EXECUTE format('ALTER TABLE billing.usage ATTACH PARTITION billing.%I FOR VALUES FROM (%L) TO (%L)',
 		name, month, ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC');

@@ -51,3 +51,88 @@ END
 $fn$;
 COMMENT ON FUNCTION billing.record_usage(bigint, text, billing.quantity, text, timestamptz, text, text, jsonb)
 	IS 'writes one event; false: it was there before, and nothing was done; raises UB004 if it was there with other values';
+
+-- not pinned: meant to be inlined
+CREATE FUNCTION billing._usage_of(the_cycle integer, account_from bigint, account_to bigint)
+	RETURNS TABLE (account_id bigint, meter text, region text, resource text, event_time timestamptz, event_key text, quantity numeric)
+LANGUAGE sql STABLE
+AS $fn$
+	SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity
+	FROM billing.usage u
+	WHERE billing._in_step(u.arrived, u.event_time)
+		AND u.event_time >= billing.cycle_start(the_cycle) AND u.event_time < billing.cycle_start(the_cycle + 1)
+		AND u.account_id >= account_from AND u.account_id < account_to
+	UNION ALL
+	SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity
+	FROM billing.usage u
+	WHERE NOT billing._in_step(u.arrived, u.event_time) AND billing.cycle_of(u.arrived, u.event_time) = the_cycle
+		AND u.event_time < billing.cycle_start(the_cycle + 1)
+		AND u.account_id >= account_from AND u.account_id < account_to
+$fn$;
+COMMENT ON FUNCTION billing._usage_of(integer, bigint, bigint) IS 'the usage that settles with a cycle, of the accounts from account_from to before account_to';
+
+CREATE FUNCTION billing._next_used(from_cycle integer, until_cycle integer) RETURNS integer
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+-- Out of step, the index knows.  In step, an hour is used or not; the first used one is found by halving.
+DECLARE
+	late integer;
+	low integer := from_cycle;
+	high integer;
+	middle integer;
+BEGIN
+	SELECT min(billing.cycle_of(u.arrived, u.event_time)) INTO late FROM billing.usage u
+	WHERE NOT billing._in_step(u.arrived, u.event_time)
+		AND billing.cycle_of(u.arrived, u.event_time) >= from_cycle AND billing.cycle_of(u.arrived, u.event_time) < until_cycle;
+	high := coalesce(late, until_cycle);
+	IF NOT billing._is_used(low, high) THEN
+		RETURN late;
+	END IF;
+	WHILE high - low > 1 LOOP
+		middle := low + (high - low) / 2;
+		IF billing._is_used(low, middle) THEN
+			high := middle;
+		ELSE
+			low := middle;
+		END IF;
+	END LOOP;
+	RETURN low;
+END
+$fn$;
+COMMENT ON FUNCTION billing._next_used(integer, integer) IS 'the first cycle from one to before another that usage settles with; NULL: none';
+
+CREATE FUNCTION billing._is_used(from_cycle integer, until_cycle integer) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off	-- what there is may lie at a table's end
+AS $fn$
+BEGIN
+	RETURN EXISTS (SELECT FROM billing.usage u WHERE billing._in_step(u.arrived, u.event_time)
+		AND u.event_time >= billing.cycle_start(from_cycle) AND u.event_time < billing.cycle_start(until_cycle));
+END
+$fn$;
+COMMENT ON FUNCTION billing._is_used(integer, integer) IS 'did usage that arrived in step happen from one cycle to before another?';
+
+CREATE FUNCTION billing._summarize_usage() RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
+AS $fn$
+-- New blocks belong to no block range until somebody says so, and are read by every search till then.
+DECLARE
+	found oid;
+BEGIN
+	FOR found IN SELECT DISTINCT i.inhrelid FROM billing.barrier b
+		CROSS JOIN (VALUES (-1), (24)) ahead(hours)
+		JOIN pg_index x ON x.indrelid = to_regclass('billing.' || billing._partition_of(billing.cycle_start(b.cycle + ahead.hours)))
+		JOIN pg_inherits i ON i.inhrelid = x.indexrelid AND i.inhparent = 'billing.usage_event_time'::regclass
+		WHERE b.mark = 'watermark'
+	LOOP
+		PERFORM brin_summarize_new_values(found);
+	END LOOP;
+EXCEPTION WHEN lock_not_available THEN
+	NULL; -- a VACUUM is at it, which does the same
+END
+$fn$;
+COMMENT ON FUNCTION billing._summarize_usage() IS 'brings the block ranges of the last usage up to date';

@@ -22,12 +22,11 @@ BEGIN
 		SELECT DISTINCT p.account_id, p.meter FROM billing.price p
 		WHERE p.account_id > 0 AND p.account_id >= account_from AND p.account_id < account_to
 	), found AS MATERIALIZED (
-		SELECT u.account_id, u.meter, u.region, u.resource, sum(u.quantity) AS total, count(*) AS events,
+		SELECT u.account_id, u.meter COLLATE "C" AS meter, u.region COLLATE "C" AS region, u.resource COLLATE "C" AS resource,
+			sum(u.quantity) AS total, count(*) AS events,
 			max(u.quantity) AS peak, min(u.event_time) AS first_at, max(u.event_time) AS last_at
-		FROM billing.usage u
-		WHERE u.cycle = the_cycle AND u.account_id >= account_from AND u.account_id < account_to
-			AND u.event_time < billing.cycle_start(the_cycle + 1)
-		GROUP BY u.account_id, u.meter, u.region, u.resource
+		FROM billing._usage_of(the_cycle, account_from, account_to) u
+		GROUP BY 1, 2, 3, 4
 	), holder AS NOT MATERIALIZED (
 		SELECT a.account_id, a.currency, a.time_zone, c.decimals, s.invoice_period
 		FROM billing.account a
@@ -68,11 +67,10 @@ BEGIN
 		EXCEPT ALL
 		SELECT f.account_id, f.meter, f.region, f.resource FROM fast f
 	), slow_row AS MATERIALIZED (
-		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, false AS waited
-		FROM billing.usage u
+		SELECT u.account_id, u.meter COLLATE "C" AS meter, u.region COLLATE "C" AS region, u.resource COLLATE "C" AS resource,
+			u.event_time, u.event_key COLLATE "C" AS event_key, u.quantity, false AS waited
+		FROM billing._usage_of(the_cycle, account_from, account_to) u
 		WHERE EXISTS (SELECT FROM slow_group)
-			AND u.cycle = the_cycle AND u.account_id >= account_from AND u.account_id < account_to
-			AND u.event_time < billing.cycle_start(the_cycle + 1)
 			AND (u.account_id, u.meter, u.region, u.resource) IN (SELECT s.account_id, s.meter, s.region, s.resource FROM slow_group s)
 		UNION ALL
 		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, true
@@ -283,8 +281,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 	SELECT w.account_id FROM (
-		SELECT u.account_id FROM billing.usage u
-		WHERE u.cycle = the_cycle AND u.account_id >= account_from AND u.account_id < account_to
+		SELECT u.account_id FROM billing._usage_of(the_cycle, account_from, account_to) u
 		UNION
 		SELECT r.account_id FROM billing.unrated r
 		WHERE with_unrated AND r.account_id >= account_from AND r.account_id < account_to) w
@@ -296,17 +293,14 @@ CREATE FUNCTION billing._next_cycle(from_cycle integer, drained integer, account
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
--- Cycles without usage of these accounts are passed over: first to the next cycle that anybody used, by the
--- index alone, then asking whether it was one of ours.
+-- Cycles without usage of these accounts are passed over: first to the next cycle that anybody used, then asking
+-- whether it was one of ours.
 DECLARE
 	c integer := from_cycle;
 BEGIN
 	LOOP
-		SELECT min(u.cycle) INTO c FROM billing.usage u WHERE u.cycle >= c AND u.cycle < drained;
-		EXIT WHEN c IS NULL;
-		EXIT WHEN EXISTS (SELECT FROM billing.usage u
-			WHERE u.cycle = c AND u.account_id >= account_from AND u.account_id < account_to
-				AND u.event_time < billing.cycle_start(c + 1));
+		c := billing._next_used(c, drained);
+		EXIT WHEN c IS NULL OR EXISTS (SELECT FROM billing._usage_of(c, account_from, account_to));
 		c := c + 1;
 	END LOOP;
 	RETURN coalesce(c, drained);

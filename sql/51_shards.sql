@@ -93,8 +93,8 @@ BEGIN
 	END IF;
 	BEGIN
 		-- its timers in their places, as _settle_step() does; the first cycle also where it was unrated usage that failed
-		FOR c IN SELECT u.cycle FROM billing.usage u
-			WHERE u.account_id = q.account_id AND u.cycle >= q.from_cycle AND u.cycle < s.settled_through
+		FOR c IN SELECT k.cycle FROM billing.usage u CROSS JOIN LATERAL billing.cycle_of(u.arrived, u.event_time) k(cycle)
+			WHERE u.account_id = q.account_id AND k.cycle >= q.from_cycle AND k.cycle < s.settled_through
 			UNION SELECT q.from_cycle ORDER BY 1
 		LOOP
 			LOOP

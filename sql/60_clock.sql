@@ -32,7 +32,7 @@ BEGIN
 	FROM billing.barrier b
 	CROSS JOIN billing.installation i
 	CROSS JOIN LATERAL (VALUES
-		((SELECT min(u.cycle) FROM billing.usage u WHERE u.cycle >= b.cycle)),
+		(billing._next_used(b.cycle, billing.cycle_of(until) + 1)),
 		((SELECT billing.cycle_of(min(p.closes_at) - interval '1 microsecond') FROM billing.position p
 		  WHERE p.closes_at > billing.cycle_start(b.cycle))),
 		((SELECT billing.cycle_of(min(s.next_invoice_at) - interval '1 microsecond') FROM billing.account_state s

@@ -67,7 +67,7 @@ BEGIN
 	SELECT count(*) AS events, min(u.event_time) AS first_at, max(u.event_time) AS last_at INTO seen
 	FROM billing.usage u
 	WHERE u.account_id = c.account_id AND u.meter = c.meter AND u.region = c.region AND u.resource = c.resource
-		AND u.cycle = c.cycle AND u.event_time >= c.period_start;
+		AND billing.cycle_of(u.arrived, u.event_time) = c.cycle AND u.event_time >= c.period_start;
 
 	RETURN QUERY SELECT 1, 'usage', c.quantity, NULL::numeric, NULL::numeric,
 		CASE WHEN c.quantity = 0 AND c.exact_amount = 0

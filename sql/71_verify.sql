@@ -103,12 +103,12 @@ AS $fn$
 		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, m.aggregation,
 			a.account_id IS NOT NULL AS has_account
 		FROM billing.usage u
-		JOIN billing.shard h ON u.account_id >= h.account_from AND u.account_id < h.account_to AND u.cycle < h.settled_through
+		JOIN billing.shard h ON u.account_id >= h.account_from AND u.account_id < h.account_to AND billing.cycle_of(u.arrived, u.event_time) < h.settled_through
 		LEFT JOIN billing.account a ON a.account_id = u.account_id
 		LEFT JOIN billing.meter m ON m.meter = u.meter
 		WHERE NOT EXISTS (SELECT FROM billing.unrated r WHERE (r.account_id, r.meter, r.event_key, r.event_time)
 				= (u.account_id, u.meter, u.event_key, u.event_time))
-			AND NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = u.account_id AND u.cycle >= q.from_cycle)
+			AND NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = u.account_id AND billing.cycle_of(u.arrived, u.event_time) >= q.from_cycle)
 	)
 	SELECT 'usage and charges', coalesce(u.account_id, c.account_id),
 		format('%s in "%s" by "%s": usage %s, charges %s', coalesce(u.meter, c.meter), coalesce(u.region, c.region),

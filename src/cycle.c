@@ -113,6 +113,8 @@ static bool has_advanced = false; /* it has moved the watermark on from one that
 static int32 advanced_from; /* which is this */
 
 PG_FUNCTION_INFO_V1(billing_cycle_of_timestamp);
+PG_FUNCTION_INFO_V1(billing_cycle_of_usage);
+PG_FUNCTION_INFO_V1(billing_arrived_in_step);
 PG_FUNCTION_INFO_V1(billing_cycle_start_of);
 PG_FUNCTION_INFO_V1(billing_open_cycle);
 PG_FUNCTION_INFO_V1(billing_advance);
@@ -170,6 +172,28 @@ Datum
 billing_cycle_of_timestamp(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT32(billing_cycle_of(PG_GETARG_TIMESTAMPTZ(0)));
+}
+
+/* An event settles with its own hour, a late one with the hour that was open when it arrived. */
+Datum
+billing_cycle_of_usage(PG_FUNCTION_ARGS)
+{
+	int32 own = billing_cycle_of(PG_GETARG_TIMESTAMPTZ(1));
+
+	PG_RETURN_INT32(Max(PG_GETARG_INT32(0), own));
+}
+
+/*
+ * Usage is in step if it arrived in its own hour or in the 24 hours before: rows that stream in are,
+ * and so lie in the table nearly in the order of their hours.  Indexes of billing.usage are made
+ * with this answer, so it never changes.
+ */
+Datum
+billing_arrived_in_step(PG_FUNCTION_ARGS)
+{
+	int64 ahead = (int64) billing_cycle_of(PG_GETARG_TIMESTAMPTZ(1)) - PG_GETARG_INT32(0);
+
+	PG_RETURN_BOOL(ahead >= 0 && ahead <= HOURS_PER_DAY);
 }
 
 Datum

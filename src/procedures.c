@@ -154,7 +154,12 @@ check(const Call *call, TimestampTz at, bool is_clock)
 static void
 settle_all(const Call *call, TimestampTz at)
 {
-	do_once(call, "SELECT billing._drain($2)", at);
+	bool isnull;
+	bool moved = DatumGetBool(step(call, "SELECT billing._drain($2)", at, &isnull)) && !isnull;
+
+	commit_step(call);
+	if (moved && !call->atomic)
+		do_once(call, "SELECT billing._summarize_usage()", at);
 	do_all(call, "SELECT billing._settle_step($1)", at);
 	do_all(call, "SELECT billing._number_invoices($1)", at);
 }

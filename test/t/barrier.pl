@@ -16,7 +16,7 @@ $node->safe_psql($db, 'CREATE EXTENSION billing');
 # Cycles are told as hours since the start, 2025-01-01 00:00 UTC.
 my $start = 482136;
 my $insert = "INSERT INTO billing.usage (account_id, meter, event_time, quantity) VALUES (1, 'm', '2025-01-01 00:10+00', 1)"
-	. " RETURNING cycle - $start";
+	. " RETURNING billing.cycle_of(arrived, event_time) - $start";
 
 sub marks
 {

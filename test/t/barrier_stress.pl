@@ -53,7 +53,7 @@ my $look_function = <<'END';
 CREATE TABLE seen (cycle int PRIMARY KEY, events bigint);
 CREATE FUNCTION look() RETURNS void LANGUAGE sql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 	INSERT INTO seen
-	SELECT c, (SELECT count(*) FROM billing.usage u WHERE u.cycle = c)
+	SELECT c, (SELECT count(*) FROM billing.usage u WHERE billing.cycle_of(u.arrived, u.event_time) = c)
 	FROM billing.barrier b, generate_series((SELECT coalesce(max(s.cycle) + 1, 482136) FROM seen s), b.cycle - 1) c
 	WHERE b.mark = 'drained'
 	ON CONFLICT DO NOTHING
@@ -130,13 +130,13 @@ sub new_stressed
 sub nothing_is_lost
 {
 	my ($db) = @_;
-	$node->safe_psql($db, $_) foreach "SELECT billing._advance(max(cycle) + 1, false) FROM billing.usage",
+	$node->safe_psql($db, $_) foreach "SELECT billing._advance(max(billing.cycle_of(arrived, event_time)) + 1, false) FROM billing.usage",
 		'SELECT billing._drain(false)', $look;
 	is($node->safe_psql($db, 'SELECT count(DISTINCT cycle) FROM billing.barrier'), 1, "$db: every cycle is drained in the end");
 	is( $node->safe_psql(
 			$db, <<'END'), '', "$db: no row appeared in a cycle that had been drained");
 SELECT format('cycle %s had %s rows when it was drained and has %s', s.cycle, s.events, u.events)
-FROM seen s FULL JOIN (SELECT cycle, count(*) AS events FROM billing.usage GROUP BY cycle) u USING (cycle)
+FROM seen s FULL JOIN (SELECT billing.cycle_of(arrived, event_time) AS cycle, count(*) AS events FROM billing.usage GROUP BY 1) u USING (cycle)
 WHERE s.events IS DISTINCT FROM coalesce(u.events, 0) ORDER BY 1 LIMIT 20
 END
 	my ($rows, $cycles, $drained) = split /\|/,
@@ -163,7 +163,7 @@ SELECT billing.open_account(name => 'client', account_id => c, credit_limit => 1
 END
 # account 0 can not be opened: that client's rows are kept as unrated
 stress('settled', 'settler', \%settler);
-my $through = $node->safe_psql('settled', 'SELECT billing.cycle_start(max(cycle) + 1) FROM billing.usage');
+my $through = $node->safe_psql('settled', 'SELECT billing.cycle_start(max(billing.cycle_of(arrived, event_time)) + 1) FROM billing.usage');
 $node->safe_psql('settled', "CALL billing.settle('$through')");
 nothing_is_lost('settled');
 is( $node->safe_psql(
