@@ -27,6 +27,12 @@ AS $fn$
 DECLARE
 	wall timestamp;
 BEGIN
+	IF NOT isfinite(at) THEN
+		RAISE EXCEPTION '% lies in no period', at USING
+			ERRCODE = 'datetime_field_overflow',
+			DETAIL = 'A period has a beginning and an end.',
+			HINT = 'Give a finite instant.';
+	END IF;
 	CASE counter
 		WHEN 'hour' THEN
 			period_start := date_trunc('hour', at, 'UTC');

@@ -77,6 +77,8 @@ DECLARE
 	start_at timestamptz;
 	first_month timestamptz;
 BEGIN
+	-- of two at once, the second waits and is told
+	PERFORM pg_advisory_xact_lock(x'62696c6c'::integer, x'696e7374'::integer);
 	IF to_regclass('billing.installation') IS NOT NULL THEN
 		RAISE EXCEPTION 'billing is installed in database "%" already', current_database() USING
 			ERRCODE = 'duplicate_table',

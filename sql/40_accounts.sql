@@ -58,6 +58,24 @@ AS $fn$
 $fn$;
 COMMENT ON FUNCTION billing._answer_request(bigint, text, jsonb) IS 'keeps the answer of a call that bore a key';
 
+CREATE FUNCTION billing._check_credit_limit(credit_limit numeric, currency text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	places integer;
+BEGIN
+	SELECT c.decimals INTO STRICT places FROM billing.currency c WHERE c.currency = _check_credit_limit.currency;
+	IF credit_limit IS NULL OR credit_limit < 0 OR credit_limit <> round(credit_limit, places) THEN
+		RAISE EXCEPTION 'credit limit % is out of range', coalesce(credit_limit::text, 'NULL') USING
+			ERRCODE = 'numeric_value_out_of_range',
+			DETAIL = format('A credit limit is 0 or more, with at most the %s decimals of %s.', places, currency),
+			HINT = 'Give 0 for an account that must pay first.';
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._check_credit_limit(numeric, text) IS 'raises 22003 for a credit limit that is negative or finer than its currency';
+
 CREATE FUNCTION billing.open_account(name text, currency text DEFAULT 'USD', account_id bigint DEFAULT NULL,
 	time_zone text DEFAULT 'UTC', credit_limit billing.amount DEFAULT 0, parent_id bigint DEFAULT NULL,
 	policy text DEFAULT 'account', payment_terms interval DEFAULT NULL,
@@ -74,13 +92,17 @@ DECLARE
 	answer jsonb;
 	new_id bigint := account_id;
 	present timestamptz;
+	wrong text;
 BEGIN
 	PERFORM billing._check_ready();
-	IF new_id NOT BETWEEN 1 AND 9223372036854775806 OR credit_limit < 0 OR credit_limit IS NULL OR name IS NULL OR at IS NULL OR NOT isfinite(at)
-			OR payment_terms NOT BETWEEN interval '0' AND interval '10 years' THEN
-		RAISE EXCEPTION 'account % can not be opened', coalesce(new_id::text, name) USING
+	wrong := CASE WHEN name IS NULL THEN 'name NULL; an account has a name'
+		WHEN new_id NOT BETWEEN 1 AND 9223372036854775806 THEN format('account_id %s; numbers are above 0', new_id)
+		WHEN payment_terms NOT BETWEEN interval '0' AND interval '10 years' THEN format('payment_terms %s; they are 0 to 10 years', payment_terms)
+		WHEN at IS NULL OR at NOT BETWEEN '1970-01-01' AND '3000-01-01' THEN format('at %s; accounts open between the years 1970 and 3000', coalesce(at::text, 'NULL')) END;
+	IF wrong IS NOT NULL THEN
+		RAISE EXCEPTION 'account % can not be opened with %', coalesce(new_id::text, '"' || name || '"', ''), split_part(wrong, '; ', 1) USING
 			ERRCODE = 'invalid_parameter_value',
-			DETAIL = 'Name and time are given, the number is above 0, the credit limit is not negative, payment terms are 0 to 10 years.',
+			DETAIL = format('%s.', initcap(left(split_part(wrong, '; ', 2), 1)) || substr(split_part(wrong, '; ', 2), 2)),
 			HINT = 'Correct the argument and call again.';
 	END IF;
 	answer := billing._claim_request(coalesce(new_id, 0), key, 'open_account', arguments, at);
@@ -94,6 +116,7 @@ BEGIN
 			DETAIL = 'The catalogue has no such currency.',
 			HINT = 'INSERT INTO billing.currency (currency, decimals) ... first.';
 	END IF;
+	PERFORM billing._check_credit_limit(credit_limit, currency);
 	-- asking for the zone reads some 600 files, so first whether an account has it already
 	IF NOT EXISTS (SELECT FROM billing.account a WHERE a.time_zone = open_account.time_zone)
 		AND NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = open_account.time_zone)
@@ -153,12 +176,6 @@ AS $fn$
 #variable_conflict use_column
 BEGIN
 	PERFORM billing._check_installed();
-	IF credit_limit IS NULL OR credit_limit < 0 THEN
-		RAISE EXCEPTION 'credit limit % is out of range', credit_limit USING
-			ERRCODE = 'numeric_value_out_of_range',
-			DETAIL = 'A credit limit is 0 or more.',
-			HINT = 'Give 0 for an account that must pay first.';
-	END IF;
 	IF at IS NULL OR NOT isfinite(at) THEN
 		RAISE EXCEPTION 'set_credit_limit at % is not possible', coalesce(at::text, 'NULL') USING
 			ERRCODE = 'invalid_parameter_value',
@@ -170,6 +187,7 @@ BEGIN
 	IF NOT FOUND THEN
 		PERFORM billing._unknown_account(account_id);
 	END IF;
+	PERFORM billing._check_credit_limit(credit_limit, a.currency) FROM billing.account a WHERE a.account_id = set_credit_limit.account_id;
 	IF billing._claim_request(account_id, key, 'set_credit_limit', jsonb_build_object('credit_limit', credit_limit), at) IS NOT NULL THEN
 		RETURN;
 	END IF;

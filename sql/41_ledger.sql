@@ -1,7 +1,7 @@
 -- The two-legged ledger.  A transfer moves a positive amount from one sub-ledger of an account to another, so
 -- books balance by construction; the wallet's balance moves in the same statement.
 
-CREATE FUNCTION billing._check_money(account_id bigint, amount numeric, call text, at timestamptz) RETURNS void
+CREATE FUNCTION billing._check_money(account_id bigint, amount numeric, call text, at timestamptz) RETURNS numeric
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
@@ -15,11 +15,11 @@ BEGIN
 	IF NOT FOUND THEN
 		PERFORM billing._unknown_account(account_id);
 	END IF;
-	IF at IS NULL OR NOT isfinite(at) THEN
+	IF at IS NULL OR at NOT BETWEEN '1970-01-01' AND '3000-01-01' THEN
 		RAISE EXCEPTION '% at % is not possible', call, coalesce(at::text, 'NULL') USING
 			ERRCODE = 'invalid_parameter_value',
-			DETAIL = 'Money moves at a finite instant.',
-			HINT = 'Leave at out, or give a finite instant.';
+			DETAIL = 'Money moves between the years 1970 and 3000.',
+			HINT = 'Leave at out, or give the instant of the payment.';
 	END IF;
 	IF amount IS NULL OR amount = 0 OR (amount < 0 AND call <> 'adjust') THEN
 		RAISE EXCEPTION '% of % is not possible', call, coalesce(amount::text, 'NULL') USING
@@ -34,10 +34,11 @@ BEGIN
 			DETAIL = format('%s is kept to %s decimals.', code, places),
 			HINT = format('Round it before you call, such as %s.', round(amount, places));
 	END IF;
+	RETURN round(amount, places);
 END
 $fn$;
 COMMENT ON FUNCTION billing._check_money(bigint, numeric, text, timestamptz)
-	IS 'raises unless the account exists and the amount can be booked in its currency';
+	IS 'raises unless the account exists and the amount can be booked in its currency; returns it with the currency''s decimals';
 
 CREATE FUNCTION billing._post(account_id bigint, debit text, credit text, amount numeric, kind text, source text,
 	source_id bigint, key text, reason text, at timestamptz) RETURNS bigint
@@ -111,8 +112,8 @@ DECLARE
 	id bigint;
 	charge bigint;
 BEGIN
-	PERFORM billing._check_money(account_id, amount, call, at);
-	IF call IN ('adjust', 'write_off') AND coalesce(reason, '') = '' THEN
+	amount := billing._check_money(account_id, amount, call, at);
+	IF call IN ('adjust', 'write_off') AND coalesce(btrim(reason), '') = '' THEN
 		RAISE EXCEPTION '% of % has no reason', call, amount USING
 			ERRCODE = 'invalid_parameter_value',
 			DETAIL = 'A correction and a debt that is given up say why.',

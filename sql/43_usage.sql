@@ -54,16 +54,17 @@ COMMENT ON FUNCTION billing.record_usage(bigint, text, billing.quantity, text, t
 
 -- not pinned: meant to be inlined
 CREATE FUNCTION billing._usage_of(the_cycle integer, account_from bigint, account_to bigint)
-	RETURNS TABLE (account_id bigint, meter text, region text, resource text, event_time timestamptz, event_key text, quantity numeric)
+	RETURNS TABLE (account_id bigint, meter text, region text, resource text, event_time timestamptz, event_key text, quantity numeric,
+		properties jsonb)
 LANGUAGE sql STABLE
 AS $fn$
-	SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity
+	SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties
 	FROM billing.usage u
 	WHERE billing._in_step(u.arrived, u.event_time)
 		AND u.event_time >= billing.cycle_start(the_cycle) AND u.event_time < billing.cycle_start(the_cycle + 1)
 		AND u.account_id >= account_from AND u.account_id < account_to
 	UNION ALL
-	SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity
+	SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties
 	FROM billing.usage u
 	WHERE NOT billing._in_step(u.arrived, u.event_time) AND billing.cycle_of(u.arrived, u.event_time) = the_cycle
 		AND u.event_time < billing.cycle_start(the_cycle + 1)

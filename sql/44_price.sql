@@ -20,14 +20,15 @@ DECLARE
 	how text;
 	own text;
 BEGIN
-	IF num_nulls(NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.scope, NEW.tariff) > 0 THEN
+	IF num_nulls(NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.scope, NEW.tariff, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to) > 0 THEN
 		RAISE EXCEPTION 'a price of meter "%" is not complete', NEW.meter USING
 			ERRCODE = 'null_value_not_allowed',
-			DETAIL = 'Meter, region, currency, counter, scope and tariff are not NULL.',
+			DETAIL = 'Meter, region, currency, counter, scope, tariff and the conditions are not NULL.',
 			HINT = 'Leave out what has a default; any region is the empty text.';
 	END IF;
-	-- locked: a meter that is being changed is waited for, and none changes while it gets its first price
-	SELECT m.aggregation INTO how FROM billing.meter m WHERE m.meter = NEW.meter FOR SHARE;
+	-- Locked: a meter that is being changed is waited for, none changes while it gets its first price, and two prices
+	-- of one meter that are inserted at once see one another.
+	SELECT m.aggregation INTO how FROM billing.meter m WHERE m.meter = NEW.meter FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'meter "%" does not exist', NEW.meter USING
 			ERRCODE = 'UB002',
@@ -57,12 +58,15 @@ BEGIN
 	NEW.post := coalesce(NEW.post,
 		CASE WHEN billing.tariff_model(NEW.tariff) = 'graduated' AND how IN ('sum', 'count')
 			AND (NEW.tariff::jsonb ->> 'min') IS NULL THEN 'cycle' ELSE 'counter' END);
-	INSERT INTO billing.price_line (meter, region, currency, counter, post, scope)
-	VALUES (NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.post, NEW.scope)
+	NEW.weekdays := billing._check_conditions(NEW);
+	PERFORM billing._check_ties(NEW);
+	PERFORM billing._warn_of_cheaper_usage(NEW.meter, NEW.tariff);
+	INSERT INTO billing.price_line (meter, region, currency, counter, post, scope, properties, weekdays, time_from, time_to)
+	VALUES (NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.post, NEW.scope, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to)
 	ON CONFLICT DO NOTHING;
 	SELECT l.line_id INTO STRICT NEW.line_id FROM billing.price_line l
-	WHERE (l.meter, l.region, l.currency, l.counter, l.post, l.scope)
-		= (NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.post, NEW.scope);
+	WHERE (l.meter, l.region, l.currency, l.counter, l.post, l.scope, l.properties, l.weekdays, l.time_from, l.time_to)
+		= (NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.post, NEW.scope, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to);
 	RETURN NEW;
 END
 $fn$;
@@ -115,9 +119,12 @@ BEGIN
 		SELECT p.* FROM billing.price p
 		WHERE p.meter = _price_spans.meter AND p.currency = _price_spans.currency
 			AND p.region IN (_price_spans.region, '') AND p.account_id IN (_price_spans.owner, 0)
+	), conditional AS (
+		SELECT FROM candidate p WHERE billing._is_conditional(p.properties, p.weekdays, p.time_from, p.time_to)
 	), winner AS (
 		SELECT DISTINCT ON (e.valid_from) e.valid_from AS starts, p.*
 		FROM candidate e JOIN candidate p ON p.valid_from <= e.valid_from
+		WHERE NOT EXISTS (SELECT FROM conditional)
 		ORDER BY e.valid_from, p.account_id <> 0 DESC, p.region <> '' DESC, p.valid_from DESC
 	)
 	SELECT w.starts, coalesce(lead(w.starts) OVER (ORDER BY w.starts), 'infinity'), w.price_id, w.line_id, w.tariff,
@@ -126,9 +133,10 @@ BEGIN
 END
 $fn$;
 COMMENT ON FUNCTION billing._price_spans(bigint, text, text, text)
-	IS 'which price is in force from when to when, for an account with prices of its own (owner) or everyone (0)';
+	IS 'which price is in force from when to when, for an account with prices of its own (owner) or everyone (0); nothing where prices have conditions, which each event is asked for';
 
-CREATE FUNCTION billing._price_at(account_id bigint, meter text, region text, currency text, at timestamptz) RETURNS bigint
+CREATE FUNCTION billing._price_at(account_id bigint, meter text, region text, currency text, properties jsonb, at timestamptz, time_zone text)
+	RETURNS bigint
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
@@ -136,8 +144,11 @@ BEGIN
 	RETURN (SELECT p.price_id FROM billing.price p
 	WHERE p.meter = _price_at.meter AND p.currency = _price_at.currency AND p.region IN (_price_at.region, '')
 		AND p.account_id IN (_price_at.account_id, 0) AND p.valid_from <= _price_at.at
-	ORDER BY p.account_id <> 0 DESC, p.region <> '' DESC, p.valid_from DESC
+		AND (NOT billing._is_conditional(p.properties, p.weekdays, p.time_from, p.time_to)
+			OR billing._meets(p.properties, p.weekdays, p.time_from, p.time_to, _price_at.properties, _price_at.at AT TIME ZONE _price_at.time_zone))
+	ORDER BY p.account_id <> 0 DESC, p.region <> '' DESC,
+		billing._specificity(p.properties, p.weekdays, p.time_from, p.time_to) DESC, p.valid_from DESC
 	LIMIT 1);
 END
 $fn$;
-COMMENT ON FUNCTION billing._price_at(bigint, text, text, text, timestamptz) IS 'the price in force for one event; NULL: none';
+COMMENT ON FUNCTION billing._price_at(bigint, text, text, text, jsonb, timestamptz, text) IS 'the price in force for one event; NULL: none';

@@ -1,8 +1,8 @@
 -- Settling: one cycle of one range of accounts is one transaction, a handful of set-based statements.
 --
 -- Groups of usage (account, meter, region, resource) that lie in one price and one counter period, from their
--- first event to their last, are final as they are: the fast path.  All others are read again row by row, each
--- row finds its own price and period, and what has none goes to billing.unrated: the slow path.  Both end in
+-- first event to their last, are final as they are: the fast path.  All others, and those whose prices have
+-- conditions, are read again row by row, each row finds its own price and period, and what has none goes to billing.unrated: the slow path.  Both end in
 -- the same place, where running totals become charges:
 --
 --   quantity_to   the position's quantity after this group, by the meter's aggregation
@@ -68,12 +68,12 @@ BEGIN
 		SELECT f.account_id, f.meter, f.region, f.resource FROM fast f
 	), slow_row AS MATERIALIZED (
 		SELECT u.account_id, u.meter COLLATE "C" AS meter, u.region COLLATE "C" AS region, u.resource COLLATE "C" AS resource,
-			u.event_time, u.event_key COLLATE "C" AS event_key, u.quantity, false AS waited
+			u.event_time, u.event_key COLLATE "C" AS event_key, u.quantity, u.properties, false AS waited
 		FROM billing._usage_of(the_cycle, account_from, account_to) u
 		WHERE EXISTS (SELECT FROM slow_group)
 			AND (u.account_id, u.meter, u.region, u.resource) IN (SELECT s.account_id, s.meter, s.region, s.resource FROM slow_group s)
 		UNION ALL
-		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, true
+		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties, true
 		FROM billing.unrated r JOIN billing.usage u USING (account_id, meter, event_key, event_time)
 		WHERE with_unrated AND r.account_id >= account_from AND r.account_id < account_to
 			AND (account_from + 1 = account_to
@@ -83,7 +83,8 @@ BEGIN
 		FROM slow_row w
 		LEFT JOIN billing.account a USING (account_id)
 		LEFT JOIN billing.meter m USING (meter)
-		LEFT JOIN billing.price p ON p.price_id = billing._price_at(w.account_id, w.meter, w.region, a.currency, w.event_time)
+		LEFT JOIN billing.price p ON p.price_id = billing._price_at(w.account_id, w.meter, w.region, a.currency, w.properties,
+				w.event_time, a.time_zone)
 			AND m.aggregation IS NOT NULL
 		LEFT JOIN LATERAL billing.period_of(p.counter, w.event_time, a.time_zone) t ON true
 	), kept_back AS (

@@ -43,6 +43,16 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._next_due(timestamptz) IS 'the next instant, up to until, at which a tick has something to do; NULL: none';
 
+CREATE FUNCTION billing._job_ahead(at timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	RETURN CASE WHEN at > clock_timestamp() THEN billing._active_job() END;
+END
+$fn$;
+COMMENT ON FUNCTION billing._job_ahead(timestamptz) IS 'command of the cron job that rings by the real clock, for an instant ahead of it; NULL: none, or not ahead';
+
 CREATE FUNCTION billing._check_clock(until timestamptz, call text) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -65,14 +75,12 @@ BEGIN
 			DETAIL = format('Everything before %s is closed.', present),
 			HINT = 'Give a later instant.';
 	END IF;
-	IF until > clock_timestamp() THEN
-		job := billing._active_job();
-		IF job IS NOT NULL THEN
-			RAISE EXCEPTION 'the clock can not run ahead to % while a job rings', until USING
-				ERRCODE = 'UB010',
-				DETAIL = format('pg_cron runs %s in this database by the real clock.', job),
-				HINT = 'Call SELECT billing.unschedule(); first, in a database that holds no real customers.';
-		END IF;
+	job := billing._job_ahead(until);
+	IF job IS NOT NULL THEN
+		RAISE EXCEPTION 'the clock can not run ahead to % while a job rings', until USING
+			ERRCODE = 'UB010',
+			DETAIL = format('pg_cron runs %s in this database by the real clock.', job),
+			HINT = 'Call SELECT billing.unschedule(); first, in a database that holds no real customers.';
 	END IF;
 END
 $fn$;

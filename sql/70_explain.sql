@@ -2,7 +2,7 @@
 
 CREATE FUNCTION billing._tier_steps(tariff billing.tariff, quantity_from numeric, quantity_to numeric)
 	RETURNS TABLE (tier integer, lower numeric, upper numeric, quantity numeric, price numeric, per numeric, flat numeric, amount numeric)
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 	SELECT tier, coalesce(t.lower, f.lower), coalesce(t.upper, f.upper), coalesce(t.quantity, 0) - coalesce(f.quantity, 0),
@@ -14,7 +14,7 @@ AS $fn$
 	ORDER BY tier
 $fn$;
 COMMENT ON FUNCTION billing._tier_steps(billing.tariff, numeric, numeric)
-	IS 'tier by tier, what it costs that a quantity goes from one value to another';
+	IS 'tier by tier, what it costs that a quantity goes from one value to another; from NULL: the counter is new and was worth nothing, whatever quantity 0 costs';
 
 CREATE FUNCTION billing.explain_charge(account_id bigint, charge_id bigint)
 	RETURNS TABLE (step integer, what text, quantity numeric, price numeric, amount numeric, detail text)
@@ -53,7 +53,7 @@ BEGIN
 	SELECT * INTO STRICT l FROM billing.price_line x WHERE x.line_id = p.line_id;
 	SELECT k.decimals INTO STRICT places FROM billing.currency k WHERE k.currency = c.currency;
 	-- the position as it was before this charge: its own price's counter, and the whole line
-	SELECT coalesce(sum(x.quantity), 0) AS quantity, coalesce(sum(x.exact_amount), 0) AS exact INTO before
+	SELECT sum(x.quantity) AS quantity, coalesce(sum(x.exact_amount), 0) AS exact INTO before
 	FROM billing.charge x
 	WHERE x.account_id = c.account_id AND x.charge_id < c.charge_id AND x.source = 'tariff' AND x.source_id = c.source_id
 		AND x.period_start = c.period_start AND (l.scope = 'account' OR x.resource = c.resource);
@@ -64,28 +64,39 @@ BEGIN
 	SELECT o.closes_at INTO closes FROM billing.position o
 	WHERE o.account_id = c.account_id AND o.line_id = l.line_id AND o.price_id = p.price_id
 		AND o.period_start = c.period_start AND o.resource = CASE l.scope WHEN 'resource' THEN c.resource ELSE '' END;
-	SELECT count(*) AS events, min(u.event_time) AS first_at, max(u.event_time) AS last_at INTO seen
-	FROM billing.usage u
-	WHERE u.account_id = c.account_id AND u.meter = c.meter AND u.region = c.region AND u.resource = c.resource
-		AND billing.cycle_of(u.arrived, u.event_time) = c.cycle AND u.event_time >= c.period_start;
+	-- of the cycle's rows, those that found this price and period
+	SELECT count(*) AS events, min(u.event_time) AS first_at, max(u.event_time) AS last_at,
+		CASE m.aggregation WHEN 'count' THEN count(*) WHEN 'sum' THEN coalesce(sum(u.quantity), 0) END AS quantity INTO seen
+	FROM billing.meter m
+	CROSS JOIN billing.account a
+	CROSS JOIN LATERAL billing.period_of(l.counter, c.period_start, a.time_zone) t
+	LEFT JOIN billing.usage u ON u.account_id = c.account_id AND u.meter = c.meter AND u.region = c.region AND u.resource = c.resource
+		AND billing.cycle_of(u.arrived, u.event_time) = c.cycle AND u.event_time >= t.period_start AND u.event_time < t.period_end
+		AND billing._price_at(u.account_id, u.meter, u.region, c.currency, u.properties, u.event_time, a.time_zone) = p.price_id
+	WHERE m.meter = c.meter AND a.account_id = c.account_id
+	GROUP BY m.aggregation;
 
 	RETURN QUERY SELECT 1, 'usage', c.quantity, NULL::numeric, NULL::numeric,
 		CASE WHEN c.quantity = 0 AND c.exact_amount = 0
 			THEN format('the counter period of %s closed; its quantities came with earlier charges', l.meter)
-			ELSE format('%s events of %s%s%s from %s to %s, settled with the cycle of %s', seen.events, c.meter,
+			ELSE format('%s events of %s%s%s%s, settled with the cycle of %s%s', CASE WHEN seen.events > 0 THEN seen.events::text ELSE 'earlier' END, c.meter,
 				CASE WHEN c.region <> '' THEN ' in ' || c.region ELSE '' END,
-				CASE WHEN c.resource <> '' THEN ' by ' || c.resource ELSE '' END, seen.first_at, seen.last_at, c.cycle_start) END;
+				CASE WHEN c.resource <> '' THEN ' by ' || c.resource ELSE '' END,
+				CASE WHEN seen.events > 0 THEN format(' from %s to %s', seen.first_at, seen.last_at) ELSE '' END, c.cycle_start,
+				CASE WHEN seen.events = 0 OR seen.quantity <> c.quantity THEN ', with events that could not be rated before' ELSE '' END) END;
 	RETURN QUERY SELECT 2, 'price', NULL::numeric, NULL::numeric, NULL::numeric,
-		format('price %s: %s; %s counter of each %s, valid from %s', p.price_id, p.tariff, l.counter, l.scope, p.valid_from);
-	RETURN QUERY SELECT 3, 'counter before', before.quantity, NULL::numeric, before.exact,
+		format('price %s: %s; %s counter of each %s, valid from %s%s', p.price_id, p.tariff, l.counter, l.scope, p.valid_from,
+			CASE WHEN billing._is_conditional(p.properties, p.weekdays, p.time_from, p.time_to)
+				THEN format(', for properties %s, weekdays %s, %s to %s', p.properties, p.weekdays, p.time_from, p.time_to) ELSE '' END);
+	RETURN QUERY SELECT 3, 'counter before', coalesce(before.quantity, 0), NULL::numeric, before.exact,
 		format('in the %s from %s', l.counter, c.period_start);
 	-- tier 0 is what a tariff's min, max and digits change
 	RETURN QUERY SELECT 4, CASE WHEN t.tier = 0 THEN 'limits' ELSE format('tier %s', t.tier) END, t.quantity, t.price, t.amount,
 		CASE WHEN t.tier = 0 THEN 'the tariff''s min, max and digits'
 			ELSE format('%s to %s: %s per %s%s', t.lower, coalesce(t.upper::text, 'beyond'), t.price, t.per,
 				CASE WHEN t.flat <> 0 THEN format(', flat %s', t.flat) ELSE '' END) END
-		FROM billing._tier_steps(p.tariff, before.quantity, before.quantity + c.quantity) t;
-	RETURN QUERY SELECT 5, 'counter after', before.quantity + c.quantity, NULL::numeric, before.exact + c.exact_amount,
+		FROM billing._tier_steps(p.tariff, before.quantity, coalesce(before.quantity, 0) + c.quantity) t;
+	RETURN QUERY SELECT 5, 'counter after', coalesce(before.quantity, 0) + c.quantity, NULL::numeric, before.exact + c.exact_amount,
 		format('exact amount of this charge: %s', c.exact_amount);
 	RETURN QUERY SELECT 6, 'posted', NULL::numeric, NULL::numeric, c.amount,
 		CASE WHEN c.amount = 0 AND closes IS NOT NULL THEN format('money moves when the counter period closes at %s', closes)
@@ -96,7 +107,7 @@ $fn$;
 COMMENT ON FUNCTION billing.explain_charge(bigint, bigint) IS 'how a charge came about: usage, price, tiers, what was posted before';
 
 CREATE FUNCTION billing.quote(account_id bigint, meter text, quantity billing.quantity, region text DEFAULT '',
-	at timestamptz DEFAULT now())
+	properties jsonb DEFAULT NULL, at timestamptz DEFAULT now())
 	RETURNS TABLE (tier integer, lower numeric, upper numeric, units numeric, price numeric, per numeric, flat numeric,
 		amount numeric, currency text)
 LANGUAGE plpgsql STABLE
@@ -128,7 +139,7 @@ BEGIN
 			HINT = 'SELECT meter FROM billing.meter;';
 	END IF;
 	SELECT * INTO p FROM billing.price x
-	WHERE x.price_id = billing._price_at(a.account_id, quote.meter, quote.region, a.currency, quote.at);
+	WHERE x.price_id = billing._price_at(a.account_id, quote.meter, quote.region, a.currency, quote.properties, quote.at, a.time_zone);
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'meter "%" has no price in % for account %', quote.meter, a.currency, a.account_id USING
 			ERRCODE = 'UB005',
@@ -139,11 +150,13 @@ BEGIN
 	SELECT o.quantity INTO used FROM billing.position o, billing.period_of(p.counter, quote.at, a.time_zone) t
 	WHERE o.account_id = a.account_id AND o.line_id = p.line_id AND o.price_id = p.price_id
 		AND o.period_start = t.period_start AND o.resource = '';
-	used := coalesce(used, 0);
 	RETURN QUERY SELECT t.*, a.currency
-	FROM billing._tier_steps(p.tariff, used, CASE WHEN m.aggregation IN ('sum', 'count') THEN used + quote.quantity
+	FROM billing._tier_steps(p.tariff, used, CASE WHEN m.aggregation IN ('sum', 'count') THEN coalesce(used, 0) + quote.quantity
 		WHEN m.aggregation = 'max' THEN greatest(used, quote.quantity) ELSE quote.quantity END) t;
+	IF NOT FOUND THEN -- such as a peak that is none
+		RETURN QUERY SELECT NULL::integer, NULL::numeric, NULL::numeric, 0::numeric, NULL::numeric, NULL::numeric, 0::numeric, 0::numeric, a.currency;
+	END IF;
 END
 $fn$;
-COMMENT ON FUNCTION billing.quote(bigint, text, billing.quantity, text, timestamptz)
+COMMENT ON FUNCTION billing.quote(bigint, text, billing.quantity, text, jsonb, timestamptz)
 	IS 'what a quantity would cost an account on top of what it has used in the counter period, tier by tier';

@@ -26,8 +26,8 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 BEGIN
 	PERFORM billing._check_installed();
-	IF NOT isfinite(at) THEN
-		RAISE EXCEPTION 'health at % can not be told', at USING
+	IF at IS NULL OR NOT isfinite(at) THEN
+		RAISE EXCEPTION 'health at % can not be told', coalesce(at::text, 'NULL') USING
 			ERRCODE = 'invalid_parameter_value',
 			DETAIL = 'The instant is finite.',
 			HINT = 'Leave at out.';
@@ -46,7 +46,8 @@ BEGIN
 	FROM billing.barrier b CROSS JOIN billing.installation i WHERE b.mark = 'watermark'
 	UNION ALL
 	SELECT 'drained', d.cycle = w.cycle, format('%s cycles behind the watermark', w.cycle - d.cycle),
-		coalesce((SELECT string_agg(format('process %s writes in the cycle of %s', x.pid, billing.cycle_start(x.cycle)), '; ')
+		coalesce((SELECT string_agg(format('%s writes in the cycle of %s', coalesce('process ' || x.pid,
+			'a prepared transaction (SELECT gid FROM pg_prepared_xacts)'), billing.cycle_start(x.cycle)), '; ')
 			FROM billing._writers() x WHERE x.cycle < w.cycle), '')
 	FROM billing.barrier d JOIN billing.barrier w ON w.mark = 'watermark' WHERE d.mark = 'drained'
 	UNION ALL

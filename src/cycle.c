@@ -111,6 +111,7 @@ static int32 known_cycle;
 static bool cycle_uncommitted; /* the cycle is a watermark of this transaction's own making */
 static bool has_advanced = false; /* it has moved the watermark on from one that others see, */
 static int32 advanced_from; /* which is this */
+static bool must_not_commit = false; /* it looks ahead of a clock that rings */
 
 PG_FUNCTION_INFO_V1(billing_cycle_of_timestamp);
 PG_FUNCTION_INFO_V1(billing_cycle_of_usage);
@@ -620,7 +621,36 @@ billing_drain(PG_FUNCTION_ARGS)
 /* ---- the end of transactions ---- */
 
 /*
- * forget_transaction clears what belongs to a transaction when it ends.  PREPARE counts: the locks
+ * billing_forbid_commit is for a dry run ahead of the clock: what this transaction does to the
+ * watermark from now on may be rolled back, and nothing else.
+ */
+void
+billing_forbid_commit(void)
+{
+	must_not_commit = true;
+}
+
+/*
+ * refuse_commit raises UB010 where a dry run is about to stay.  A watermark of its own making is
+ * what tells: one that was undone by ROLLBACK TO is not there any more.
+ */
+static void
+refuse_commit(void)
+{
+	BarrierMarks marks = billing_barrier_read();
+
+	if (marks.uncommitted)
+		ereport(ERROR, errcode(ERRCODE_BILLING_CLOCK_REFUSED),
+				errmsg("a dry run can not be committed"),
+				errdetail("It closed every hour before %s, which are not over yet, and a cron job "
+						  "rings in this database.",
+						  timestamptz_to_str(billing_cycle_start(marks.watermark))),
+				errhint("End a transaction in which billing.tick() looks ahead with ROLLBACK."));
+}
+
+/*
+ * forget_transaction clears what belongs to a transaction when it ends, and lets no dry run stay.
+ * PREPARE counts: the locks
  * have gone with the prepared transaction.
  */
 static void
@@ -628,6 +658,11 @@ forget_transaction(XactEvent event, void *arg)
 {
 	switch (event)
 	{
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			if (must_not_commit)
+				refuse_commit();
+			break;
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
@@ -635,6 +670,7 @@ forget_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_PARALLEL_ABORT:
 			cycle_known = false;
 			has_advanced = false;
+			must_not_commit = false;
 			break;
 		default:
 			break;

@@ -21,6 +21,7 @@ extern void billing_barrier_init(void);
 extern BarrierMarks billing_barrier_read(void);
 extern int32 billing_cycle_of(TimestampTz at);
 extern TimestampTz billing_cycle_start(int32 cycle);
+extern void billing_forbid_commit(void);
 extern void billing_require_closer(const char *what);
 
 #endif /* BILLING_CYCLE_H */

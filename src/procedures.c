@@ -188,8 +188,13 @@ billing_tick(PG_FUNCTION_ARGS)
 	TimestampTz at;
 	Call call = begin_call(fcinfo, "tick", "billing.tick()", &at);
 
-	/* A dry run may look ahead of the clock, nothing of it stays; a ring that is to stay may not. */
+	bool isnull;
+
 	check(&call, at, !call.atomic);
+	/* A dry run may look ahead of a clock that rings, as nothing of it stays. */
+	if (call.atomic &&
+		DatumGetBool(step(&call, "SELECT billing._job_ahead($1) IS NOT NULL", at, &isnull)))
+		billing_forbid_commit();
 	ring(&call, at);
 	return end_call();
 }

@@ -1,6 +1,6 @@
 CREATE TABLE billing.currency (
-	currency text COLLATE "C" PRIMARY KEY CHECK (currency ~ '^[A-Z][A-Z0-9]{2,11}$'),
-	decimals smallint NOT NULL CHECK (decimals BETWEEN 0 AND 12)
+	currency text COLLATE "C" PRIMARY KEY CONSTRAINT currency_is_3_to_12_capitals_and_digits CHECK (currency ~ '^[A-Z][A-Z0-9]{2,11}$'),
+	decimals smallint NOT NULL CONSTRAINT currency_has_0_to_12_decimals CHECK (decimals BETWEEN 0 AND 12)
 );
 COMMENT ON TABLE billing.currency IS 'catalogue: currencies, with the decimals to which amounts are posted';
 COMMENT ON COLUMN billing.currency.currency IS 'code, such as USD';

@@ -1,5 +1,5 @@
 CREATE TABLE billing.meter (
-	meter text COLLATE "C" PRIMARY KEY CHECK (meter <> ''),
+	meter text COLLATE "C" PRIMARY KEY CONSTRAINT meter_has_a_name CHECK (meter <> ''),
 	unit text NOT NULL,
 	aggregation text NOT NULL CONSTRAINT meter_aggregation_is_known CHECK (aggregation IN ('sum', 'count', 'max', 'last'))
 );

@@ -6,7 +6,11 @@ CREATE TABLE billing.price_line (
 	counter text NOT NULL,
 	post text NOT NULL,
 	scope text NOT NULL,
-	UNIQUE (meter, region, currency, counter, post, scope)
+	properties jsonb NOT NULL,
+	weekdays smallint[] NOT NULL,
+	time_from time NOT NULL,
+	time_to time NOT NULL,
+	UNIQUE (meter, region, currency, counter, post, scope, properties, weekdays, time_from, time_to)
 );
 COMMENT ON TABLE billing.price_line
 	IS 'price rows that take over from one another share a line: what one line of an invoice shows; made when a price is inserted';
@@ -17,6 +21,10 @@ COMMENT ON COLUMN billing.price_line.currency IS 'currency of its prices';
 COMMENT ON COLUMN billing.price_line.counter IS 'hour, day or month: when the tiers start anew';
 COMMENT ON COLUMN billing.price_line.post IS 'cycle or counter: when money moves';
 COMMENT ON COLUMN billing.price_line.scope IS 'account or resource: what has a counter of its own';
+COMMENT ON COLUMN billing.price_line.properties IS 'the properties that its price rows ask for';
+COMMENT ON COLUMN billing.price_line.weekdays IS 'the weekdays of its price rows';
+COMMENT ON COLUMN billing.price_line.time_from IS 'where the hours of its price rows begin';
+COMMENT ON COLUMN billing.price_line.time_to IS 'where they end';
 
 CREATE TABLE billing.price (
 	price_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -24,15 +32,20 @@ CREATE TABLE billing.price (
 	region text COLLATE "C" NOT NULL DEFAULT '',
 	currency text COLLATE "C" NOT NULL REFERENCES billing.currency,
 	account_id bigint NOT NULL DEFAULT 0 CHECK (account_id >= 0),
-	valid_from timestamptz NOT NULL DEFAULT '-infinity' CHECK (valid_from < 'infinity'),
+	valid_from timestamptz NOT NULL DEFAULT '-infinity' CONSTRAINT price_takes_over_at_some_instant CHECK (valid_from < 'infinity'),
 	tariff billing.tariff NOT NULL,
 	counter text NOT NULL DEFAULT 'month' CONSTRAINT price_counter_is_known CHECK (counter IN ('hour', 'day', 'month')),
 	post text NOT NULL CONSTRAINT price_post_is_known CHECK (post IN ('cycle', 'counter')),
 	scope text NOT NULL DEFAULT 'account' CONSTRAINT price_scope_is_known CHECK (scope IN ('account', 'resource')),
+	properties jsonb NOT NULL DEFAULT '{}',
+	weekdays smallint[] NOT NULL DEFAULT '{1,2,3,4,5,6,7}',
+	time_from time NOT NULL DEFAULT '00:00',
+	time_to time NOT NULL DEFAULT '24:00',
 	line_id bigint NOT NULL REFERENCES billing.price_line,
-	UNIQUE (meter, region, currency, account_id, valid_from)
+	UNIQUE (meter, region, currency, account_id, valid_from, properties, weekdays, time_from, time_to)
 );
-COMMENT ON TABLE billing.price IS 'catalogue: a tariff valid from an instant; the most specific row in force wins: own account before everyone, named region before any';
+COMMENT ON TABLE billing.price
+	IS 'catalogue: a tariff valid from an instant; the most specific row in force wins: own account before everyone, named region before any, then more properties, fewer weekdays, fewer hours';
 COMMENT ON COLUMN billing.price.price_id IS 'number of the price, also the source_id of its charges';
 COMMENT ON COLUMN billing.price.meter IS 'what it prices';
 COMMENT ON COLUMN billing.price.region IS 'region of the usage; '''' any';
@@ -44,6 +57,10 @@ COMMENT ON COLUMN billing.price.counter IS 'hour, day or month: when the tiers s
 COMMENT ON COLUMN billing.price.post
 	IS 'cycle: every settlement posts the difference; counter: money moves once, when the counter period closes; default: cycle for graduated prices of sums and counts without a min, counter for all others';
 COMMENT ON COLUMN billing.price.scope IS 'account: one counter for all resources; resource: one for each';
+COMMENT ON COLUMN billing.price.properties IS 'for usage whose properties hold all of these, an object of plain values: {"model": "large"}; {} any';
+COMMENT ON COLUMN billing.price.weekdays IS 'for usage on these days of the week in the account''s zone, 1 Monday to 7 Sunday';
+COMMENT ON COLUMN billing.price.time_from IS 'for usage from this time of the day in the account''s zone';
+COMMENT ON COLUMN billing.price.time_to IS 'to before this one; at or before time_from: it runs over midnight';
 COMMENT ON COLUMN billing.price.line_id IS 'its line, set when it is inserted';
 
 CREATE TABLE billing.rated_price (

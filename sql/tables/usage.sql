@@ -8,8 +8,10 @@ CREATE TABLE billing.usage (
 	region text COLLATE "C" NOT NULL DEFAULT '',
 	resource text COLLATE "C" NOT NULL DEFAULT '',
 	event_time timestamptz NOT NULL DEFAULT now(),
-	event_key text COLLATE "C" NOT NULL DEFAULT gen_random_uuid()::text,
-	quantity numeric NOT NULL CONSTRAINT usage_quantity_is_finite_and_not_negative CHECK (quantity >= 0 AND quantity < 'Infinity'),
+	event_key text COLLATE "C" NOT NULL DEFAULT gen_random_uuid()::text
+		CONSTRAINT usage_event_key_has_at_most_1000_bytes CHECK (octet_length(event_key) <= 1000),
+	quantity numeric NOT NULL CONSTRAINT usage_quantity_is_finite_and_not_negative CHECK (quantity >= 0 AND quantity < 'Infinity')
+		CONSTRAINT usage_quantity_has_at_most_1000_decimals CHECK (scale(quantity) <= 1000),
 	properties jsonb,
 	arrived integer NOT NULL DEFAULT billing.open_cycle(),
 	PRIMARY KEY (account_id, meter, event_key, event_time)

@@ -142,10 +142,12 @@ COMMENT ON COLUMN billing.invoices.outstanding IS 'what the balance does not cov
 
 CREATE OR REPLACE VIEW billing.invoice_lines WITH (security_invoker = true) AS
 SELECT l.account_id, l.invoice_id, i.number, l.line, l.source, l.meter, l.region, l.resource, l.period_start,
-	l.quantity, m.unit, l.exact_amount, l.amount, i.currency, l.period_start < i.period_start AS late, l.reason
+	l.quantity, m.unit, l.exact_amount, l.amount, i.currency, l.period_start < i.period_start AS late, l.reason,
+	k.properties, k.weekdays, k.time_from, k.time_to
 FROM billing.invoice_line l
 JOIN billing.invoice i USING (account_id, invoice_id)
-LEFT JOIN billing.meter m USING (meter);
+LEFT JOIN billing.price_line k USING (line_id)
+LEFT JOIN billing.meter m ON m.meter = l.meter;
 COMMENT ON VIEW billing.invoice_lines IS 'lines of the invoices';
 COMMENT ON COLUMN billing.invoice_lines.account_id IS 'the account';
 COMMENT ON COLUMN billing.invoice_lines.invoice_id IS 'the invoice';
@@ -163,12 +165,16 @@ COMMENT ON COLUMN billing.invoice_lines.amount IS 'amount';
 COMMENT ON COLUMN billing.invoice_lines.currency IS 'currency';
 COMMENT ON COLUMN billing.invoice_lines.late IS 'usage of an earlier month that came after its invoice';
 COMMENT ON COLUMN billing.invoice_lines.reason IS 'of an adjustment: why';
+COMMENT ON COLUMN billing.invoice_lines.properties IS 'the properties that its prices ask for';
+COMMENT ON COLUMN billing.invoice_lines.weekdays IS 'the weekdays of its prices';
+COMMENT ON COLUMN billing.invoice_lines.time_from IS 'where the hours of its prices begin';
+COMMENT ON COLUMN billing.invoice_lines.time_to IS 'where they end';
 
 CREATE OR REPLACE VIEW billing.unrated_usage WITH (security_invoker = true) AS
 SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, r.cycle,
 	CASE WHEN a.account_id IS NULL THEN 'unknown account'
 		WHEN m.meter IS NULL THEN 'unknown meter'
-		WHEN billing._price_at(u.account_id, u.meter, u.region, a.currency, u.event_time) IS NULL
+		WHEN billing._price_at(u.account_id, u.meter, u.region, a.currency, u.properties, u.event_time, a.time_zone) IS NULL
 			THEN 'no price in ' || a.currency
 		ELSE 'will be rated with the next cycle' END AS reason
 FROM billing.unrated r

@@ -32,7 +32,9 @@ SELECT t.refuses($$SELECT billing.open_account(name => 'x', currency => NULL)$$,
 SELECT t.refuses($$SELECT billing.open_account(name => 'x', time_zone => 'Mars/Olympus')$$, '22023', 'Mars/Olympus', 'unknown zone');
 SELECT t.refuses($$SELECT billing.open_account(name => 'x', time_zone => '+05:30')$$, '22023', '+05:30', 'an offset is not a zone');
 SELECT t.refuses($$SELECT billing.open_account(name => 'x', time_zone => NULL)$$, '22023', '', 'no zone');
-SELECT t.refuses($$SELECT billing.open_account(name => 'x', credit_limit => -1)$$, '22023', 'x', 'negative credit limit');
+SELECT t.refuses($$SELECT billing.open_account(name => 'x', credit_limit => -1)$$, '22003', '-1', 'negative credit limit');
+SELECT t.refuses($$SELECT billing.open_account(name => 'x', credit_limit => 0.001)$$, '22003', '0.001', 'a credit limit finer than the currency');
+SELECT t.refuses($$SELECT billing.open_account(name => 'x', at => 'infinity')$$, '22023', 'infinity', 'an account that opens never');
 SELECT t.refuses($$SELECT billing.open_account(name => 'x', credit_limit => 'NaN')$$, '22003', 'NaN', 'NaN as credit limit');
 SELECT t.refuses($$SELECT billing.open_account(name => 'x', credit_limit => 'Infinity')$$, '22003', 'Infinity', 'infinite credit limit');
 SELECT t.refuses($$SELECT billing.open_account(name => 'x', account_id => 0)$$, '22023', '0', 'number 0 stands for everyone');

@@ -15,7 +15,7 @@ SELECT throws_ok($$INSERT INTO billing.usage (account_id, meter, event_time, qua
 	'23514', NULL, 'nor does its usage go in');
 SELECT t.refuses($$SELECT billing.open_account(name => 'x', payment_terms => '170000000 years')$$, '22023', 'x', 'payment terms beyond all calendars would stop the numbering of all invoices');
 SELECT t.refuses($$SELECT billing.open_account(name => 'x', key => repeat('k', 256))$$, '22023', '256', 'a key that no index holds');
-SELECT billing.open_account(name => 'old', account_id => 2, at => '0001-01-01');
+SELECT billing.open_account(name => 'old', account_id => 2, at => '1971-01-01');
 SELECT is((SELECT invoice_period FROM billing.account_state WHERE account_id = 2), '2026-01-01'::timestamptz, 'an account of long ago has its first invoice in the first month of all');
 SET intervalstyle = 'postgres';
 SELECT billing.open_account(name => 'terms', account_id => 3, payment_terms => '14 days', key => 'open', at => '2026-01-01');

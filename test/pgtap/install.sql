@@ -23,6 +23,17 @@ DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO pgtap_engineer', curr
 GRANT USAGE ON SCHEMA t TO pgtap_engineer;
 GRANT USAGE ON SEQUENCE t.event TO pgtap_engineer;
 SET ROLE pgtap_engineer;
+-- the script has a superuser's rights: what lies in its schema beforehand may not lead it astray
+CREATE SCHEMA billing;
+CREATE SCHEMA trap;
+CREATE FUNCTION trap.equal(oid, regnamespace) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped as %', current_user; END $$;
+CREATE OPERATOR billing.= (LEFTARG = oid, RIGHTARG = regnamespace, FUNCTION = trap.equal);
+SELECT t.refuses('CREATE EXTENSION billing', 'UB012', 'not empty', 'an operator in the schema is found, not used');
+DROP OPERATOR billing.= (oid, regnamespace);
+CREATE COLLATION billing.x FROM "C";
+SELECT t.refuses('CREATE EXTENSION billing', 'UB012', 'not empty', 'a collation in the schema');
+DROP SCHEMA trap CASCADE;
+DROP SCHEMA billing CASCADE;
 CREATE EXTENSION billing;
 SELECT billing.install(start => '2020-01-15 10:30', settle_delay => '5 minutes');
 RESET ROLE;

@@ -6,6 +6,12 @@ INSERT INTO billing.price (meter, currency, tariff) VALUES ('m', 'USD', 'graduat
 	('v', 'USD', 'volume: 2 up to 10, 1 beyond'), ('x', 'USD', 'graduated: 3 beyond');
 SELECT billing.open_account(name => 'a', account_id => n, at => '2020-01-01', time_zone => 'Asia/Kolkata') FROM generate_series(1, 2) n;
 
+-- a tariff that asks for money at quantity 0: a new counter was worth nothing before
+INSERT INTO billing.meter VALUES ('z', 'x', 'sum');
+INSERT INTO billing.price (meter, currency, tariff) VALUES ('z', 'USD', 'graduated min 3 zero flat: flat 2 + 0.1 beyond');
+SELECT t.same($$SELECT sum(amount), sum(flat) FROM billing.quote(2, 'z', 10, at => '2020-01-01')$$, 'VALUES (3, 2)', 'a quote has the flat and the minimum in it');
+SELECT t.use(2, 'z', 10, '2020-01-01 00:10'), t.use(2, 'z', 10, '2020-01-01 01:10');
+
 -- quote
 SELECT t.same($$SELECT sum(amount), min(currency) FROM billing.quote(1, 'm', 15, at => '2020-01-01 00:10')$$, $$VALUES (6.275, 'USD')$$, 'what 15 would cost');
 SELECT t.same($$SELECT tier, lower, upper, units, price, amount FROM billing.quote(1, 'm', 25, at => '2020-01-01 00:10')$$,
@@ -15,7 +21,7 @@ CALL billing.run('2020-01-01 01:00');
 SELECT t.same($$SELECT sum(amount) FROM billing.quote(1, 'm', 10, at => '2020-01-01 01:10')$$, 'VALUES (8 * 0.255 + 2 * 0.1)', 'on top of what was used this month');
 SELECT t.same($$SELECT sum(amount) FROM billing.quote(1, 'm', 10, at => '2020-02-01')$$, 'VALUES (5.0)', 'next month it begins anew');
 SELECT t.same($$SELECT sum(amount) FROM billing.quote(1, 'v', 4, at => '2020-01-01 01:10')$$, 'VALUES (-4)', 'a volume price may fall');
-SELECT t.same($$SELECT coalesce(sum(amount), 0) FROM billing.quote(1, 'x', 4, at => '2020-01-01 01:10')$$, 'VALUES (0)', 'no new peak costs nothing');
+SELECT t.same($$SELECT sum(amount) FROM billing.quote(1, 'x', 4, at => '2020-01-01 01:10')$$, 'VALUES (0)', 'no new peak costs nothing');
 SELECT t.same($$SELECT sum(amount) FROM billing.quote(1, 'x', 6, at => '2020-01-01 01:10')$$, 'VALUES (6)', 'a new one its difference');
 SELECT t.refuses($$SELECT * FROM billing.quote(9, 'm', 1)$$, 'UB001', '9', 'unknown account');
 SELECT t.refuses($$SELECT * FROM billing.quote(1, 'nosuch', 1)$$, 'UB002', 'nosuch', 'unknown meter');
@@ -102,5 +108,9 @@ SELECT t.breaks(s) FROM unnest(ARRAY[
 	'UPDATE billing.barrier SET cycle = cycle + 1 WHERE mark = ''drained''',
 	'UPDATE billing.shard SET account_to = 1000',
 	'DELETE FROM billing.barrier WHERE mark = ''drained''']) s;
+-- every charge: its tiers add up to its exact amount, and its events are those of its price and period
+SELECT is_empty($$SELECT c.account_id, c.charge_id, c.exact_amount, e.amount FROM billing.charges c
+	CROSS JOIN LATERAL (SELECT coalesce(sum(amount), 0) AS amount FROM billing.explain_charge(c.account_id, c.charge_id) WHERE what ~ '^tier|limits') e
+	WHERE c.source = 'tariff' AND e.amount <> c.exact_amount$$, 'the tiers of each charge add up to its exact amount');
 SELECT t.verify_is_empty();
 SELECT * FROM finish();

@@ -35,6 +35,19 @@ is($node->safe_psql('home', 'SELECT billing.schedule() = billing.schedule()'), '
 is($node->safe_psql('home', "SELECT count(*) FROM cron.job WHERE database = 'home'"), '1', 'of one line');
 ($rc, $out, $err) = $node->psql('home', "\\set VERBOSITY verbose\nCALL billing.run(now() + interval '1 day');", on_error_stop => 0);
 like($err, qr/UB010/, 'the test clock does not run ahead while it rings');
+# a dry run may look ahead, and nothing of it can stay
+my $ahead = "CALL billing.tick(now() + interval '100 days')";
+my $marks = 'SELECT max(cycle) <= billing.cycle_of(now()) FROM billing.barrier';
+is($node->safe_psql('home', "BEGIN; $ahead; SELECT count(*) FROM billing.barrier WHERE cycle > billing.cycle_of(now()); ROLLBACK;"), '2', 'a dry run looks ahead');
+for my $kept ("BEGIN; $ahead; COMMIT;", "DO \$\$ BEGIN BEGIN $ahead; EXCEPTION WHEN division_by_zero THEN RAISE; END; END \$\$;",
+	"BEGIN; $ahead; PREPARE TRANSACTION 'dry';")
+{
+	($rc, $out, $err) = $node->psql('home', "\\set VERBOSITY verbose\n$kept", on_error_stop => 0);
+	like($err, qr/UB010: .*a dry run can not be committed.*HINT: .*ROLLBACK/s, "it does not stay: $kept");
+	is($node->safe_psql('home', $marks), 't', 'and the clock stands where it stood');
+}
+is($node->safe_psql('home', "BEGIN; SAVEPOINT s; $ahead; ROLLBACK TO s; CREATE TABLE mine (); COMMIT; SELECT count(*) FROM pg_class WHERE relname = 'mine';"), '1',
+	'a transaction that has taken it back stays');
 
 for my $db ('home', 'other')
 {
