@@ -573,7 +573,7 @@ billing_percentile_peak_final(PG_FUNCTION_ARGS)
 
 	if (samples == NULL)
 		PG_RETURN_NULL();
-	/* 2^63 samples times a percentage of 22 digits can not be, but who knows of memory */
+	/* 128 bits hold the product for 10^16 samples, more than any memory does */
 	if (!meter_dropped(samples->count, samples->parameter, &dropped))
 		elog(ERROR, "too many samples for a percentage of so many digits");
 	bring_highest(samples, dropped + 1);
