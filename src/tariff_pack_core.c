@@ -136,11 +136,13 @@ next_offset(const TariffSpec *spec, int tier, Decimal *offset)
 	Decimal step;
 
 	if (!decimal_subtract(here[-1].unit, here->unit, &step) ||
-		!decimal_multiply(here[-1].bound, step, &step) ||
-		!decimal_add(*offset, decimal_trim(step), offset) ||
+		!decimal_multiply(here[-1].bound, step, &step))
+		return false;
+	decimal_trim_in_place(&step);
+	if (!decimal_add(*offset, step, offset) ||
 		(here->flat.value != 0 && !decimal_add(*offset, here->flat, offset)))
 		return false;
-	*offset = decimal_trim(*offset);
+	decimal_trim_in_place(offset);
 	return offset->scale < TARIFF_NO_OFFSET;
 }
 
