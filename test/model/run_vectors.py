@@ -295,6 +295,14 @@ def rerate_delta(p, i, e):
     return {'to_bill': f"{now} - {i['billed_amount']}"}
 
 
+def capacity(p, i, e):
+    tiers = [(list(t['max'].items()), t['price']) for t in p['tiers']]
+    if any(len(maxima) != 1 for maxima, _ in tiers):
+        raise NotApplicable
+    texts = [f'flat {price} ' + ('beyond' if maxima[0][1] == -1 else f'up to {maxima[0][1]}') for maxima, price in tiers]
+    return money(e, rate(tariff('volume', texts), i[tiers[0][0][0][0]]))
+
+
 def true_up(p, i, e):
     if 'min_minor' in p:
         if i['billed_days'] != i['period_days']:
@@ -338,7 +346,7 @@ MAPPED = {
     'unit_config_price': unit_config_price, 'duration_rate': duration, 'round': rounding,
     'usage.consumable.ALL_TIERS': consumable, 'usage.consumable.TOP_TIER': consumable,
     'usage.consumable.multi_unit.ALL_TIERS': consumable, 'usage.consumable.multi_unit.TOP_TIER': consumable,
-    'usage.rerate_delta': rerate_delta, 'charge_minimum': true_up, 'commitment_true_up_rounded': true_up,
+    'usage.rerate_delta': rerate_delta, 'usage.capacity': capacity, 'charge_minimum': true_up, 'commitment_true_up_rounded': true_up,
     'entitlement_windows_sum': entitlement_windows,
 }
 
