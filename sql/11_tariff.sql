@@ -91,6 +91,11 @@ CREATE FUNCTION billing.tariff_model(tariff billing.tariff) RETURNS text
 AS 'MODULE_PATHNAME', 'billing_tariff_model' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION billing.tariff_model(billing.tariff) IS 'the model of a tariff: graduated or volume';
 
+CREATE FUNCTION billing.tariff_each(tariff billing.tariff) RETURNS boolean
+AS 'MODULE_PATHNAME', 'billing_tariff_each' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION billing.tariff_each(billing.tariff)
+	IS 'whether a tariff prices every usage row on its own and adds the prices up, in place of pricing their sum';
+
 CREATE FUNCTION billing.tariff_tiers(
 	tariff billing.tariff,
 	OUT tier integer, OUT lower numeric, OUT upper numeric, OUT price numeric, OUT per numeric, OUT flat numeric,
@@ -112,10 +117,40 @@ AS 'MODULE_PATHNAME', 'billing_rate_rounded' LANGUAGE C IMMUTABLE STRICT PARALLE
 COMMENT ON FUNCTION billing.rate(billing.tariff, numeric, integer)
 	IS 'the price of a quantity, rounded to so many decimals, half away from zero';
 
+CREATE FUNCTION billing.rate_sum_add(internal, billing.tariff, numeric) RETURNS internal
+AS 'MODULE_PATHNAME', 'billing_rate_sum_add' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION billing.rate_sum_add(internal, billing.tariff, numeric) IS 'implementation of rate_sum aggregate';
+
+CREATE FUNCTION billing.rate_sum_combine(internal, internal) RETURNS internal
+AS 'MODULE_PATHNAME', 'billing_rate_sum_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION billing.rate_sum_combine(internal, internal) IS 'implementation of rate_sum aggregate';
+
+CREATE FUNCTION billing.rate_sum_serialize(internal) RETURNS bytea
+AS 'MODULE_PATHNAME', 'billing_rate_sum_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION billing.rate_sum_serialize(internal) IS 'implementation of rate_sum aggregate';
+
+CREATE FUNCTION billing.rate_sum_deserialize(bytea, internal) RETURNS internal
+AS 'MODULE_PATHNAME', 'billing_rate_sum_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION billing.rate_sum_deserialize(bytea, internal) IS 'implementation of rate_sum aggregate';
+
+CREATE FUNCTION billing.rate_sum_final(internal) RETURNS numeric
+AS 'MODULE_PATHNAME', 'billing_rate_sum_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION billing.rate_sum_final(internal) IS 'implementation of rate_sum aggregate';
+
+CREATE AGGREGATE billing.rate_sum(tariff billing.tariff, quantity numeric) (
+	SFUNC = billing.rate_sum_add, STYPE = internal, SSPACE = 64,
+	FINALFUNC = billing.rate_sum_final,
+	COMBINEFUNC = billing.rate_sum_combine,
+	SERIALFUNC = billing.rate_sum_serialize, DESERIALFUNC = billing.rate_sum_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE billing.rate_sum(billing.tariff, numeric)
+	IS 'the prices of many quantities, each on its own, added up: sum(rate(tariff, quantity)), faster';
+
 CREATE FUNCTION billing.rate_between(tariff billing.tariff, already numeric, added numeric) RETURNS numeric
 AS 'MODULE_PATHNAME', 'billing_rate_between' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2;
 COMMENT ON FUNCTION billing.rate_between(billing.tariff, numeric, numeric)
-	IS 'the exact price of what is added to a quantity: rate(already + added) - rate(already)';
+	IS 'the exact price of what is added to a quantity: rate(already + added) - rate(already); not of a tariff with "each"';
 
 CREATE FUNCTION billing.rate_lines(
 	tariff billing.tariff, quantity numeric,

@@ -130,6 +130,11 @@ decimal_divide(Decimal a, Decimal b, Decimal *quotient)
 	int fives = 0;
 	int scale;
 
+	if (b.value == 1 && b.scale == 0)
+	{
+		*quotient = decimal_trim(a);
+		return DECIMAL_DIVIDED;
+	}
 	b = decimal_trim(b);
 	scale = a.scale - b.scale;
 	while (b.value % 10 == 0)
@@ -282,9 +287,9 @@ decimal_compare(Decimal a, Decimal b)
 	return a.value < b.value ? -1 : a.value > b.value;
 }
 
-/* decimal_trim takes the zeros at the end of the fraction away. */
+/* decimal_trim_zeros is decimal_trim() where there may be zeros. */
 Decimal
-decimal_trim(Decimal a)
+decimal_trim_zeros(Decimal a)
 {
 	if (a.value == 0)
 		a.scale = 0;

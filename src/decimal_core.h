@@ -137,9 +137,31 @@ extern bool decimal_count(Decimal a, Decimal b, bool started, Decimal *count);
 extern bool decimal_rescale(Decimal a, int scale, Decimal *result);
 extern bool decimal_round(Decimal a, int scale, DecimalRounding mode, Decimal *result);
 extern int decimal_compare(Decimal a, Decimal b);
-extern Decimal decimal_trim(Decimal a);
+extern Decimal decimal_trim_zeros(Decimal a);
 extern DecimalScan decimal_scan(const char *text, const char *end, Decimal *number,
 								const char **next);
 extern int decimal_print(Decimal a, char *text);
+
+/* decimal_is_trimmed tells of most numbers at once that they are; false is not sure. */
+static inline bool
+decimal_is_trimmed(const Decimal *a)
+{
+	return a->scale == 0 || (a->value == (int64_t) a->value && (int64_t) a->value % 10 != 0);
+}
+
+/* decimal_trim takes the zeros at the end of the fraction away. */
+static inline Decimal
+decimal_trim(Decimal a)
+{
+	return decimal_is_trimmed(&a) ? a : decimal_trim_zeros(a);
+}
+
+/* decimal_trim_in_place does it where the number stands. */
+static inline void
+decimal_trim_in_place(Decimal *a)
+{
+	if (!decimal_is_trimmed(a))
+		*a = decimal_trim_zeros(*a);
+}
 
 #endif /* BILLING_DECIMAL_CORE_H */

@@ -9,6 +9,11 @@
 
 #include "utils/numeric.h"
 
+/* what looks into a varlena has a header of its own from 16 on */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 #include "decimal_core.h"
 
 typedef enum NumericKind

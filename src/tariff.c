@@ -33,6 +33,7 @@ PG_FUNCTION_INFO_V1(billing_tariff_ne);
 PG_FUNCTION_INFO_V1(billing_tariff_hash);
 PG_FUNCTION_INFO_V1(billing_tariff_hash_extended);
 PG_FUNCTION_INFO_V1(billing_tariff_model);
+PG_FUNCTION_INFO_V1(billing_tariff_each);
 PG_FUNCTION_INFO_V1(billing_tariff_tiers);
 
 /*
@@ -61,6 +62,60 @@ billing_tariff_packed(Datum tariff)
 	return packed;
 }
 
+/* The tariff that a function has decompressed last. */
+typedef struct TariffCache
+{
+	struct varlena *compressed; /* as it came, or NULL */
+	const char *packed;
+} TariffCache;
+
+/*
+ * remember_tariff decompresses a tariff into the cache.  What it was made from
+ * is kept beside it, and set last, so that an error leaves no half of a pair.
+ */
+static void
+remember_tariff(TariffCache *cache, MemoryContext memory, struct varlena *compressed)
+{
+	MemoryContext before = MemoryContextSwitchTo(memory);
+	Size size = VARSIZE(compressed);
+	struct varlena *copy;
+
+	if (cache->compressed != NULL)
+	{
+		pfree(cache->compressed);
+		cache->compressed = NULL;
+		pfree(unconstify(char *, cache->packed) - VARHDRSZ);
+	}
+	cache->packed = billing_tariff_packed(PointerGetDatum(compressed));
+	copy = palloc(size);
+	memcpy(copy, compressed, size);
+	cache->compressed = copy;
+	MemoryContextSwitchTo(before);
+}
+
+/*
+ * billing_tariff_cached gives the packed form of a tariff datum to a function
+ * that is called row by row.  A long price list is compressed where it is
+ * stored, and decompressing it costs many times its price; so the last one is
+ * kept, for as long as the same bytes come.
+ */
+const char *
+billing_tariff_cached(FmgrInfo *flinfo, Datum tariff)
+{
+	struct varlena *value = (struct varlena *) DatumGetPointer(tariff);
+	TariffCache *cache;
+
+	if (likely(!VARATT_IS_COMPRESSED(value)))
+		return billing_tariff_packed(tariff);
+	if (flinfo->fn_extra == NULL)
+		flinfo->fn_extra = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(TariffCache));
+	cache = flinfo->fn_extra;
+	if (cache->compressed == NULL || VARSIZE(cache->compressed) != VARSIZE(value) ||
+		memcmp(cache->compressed, value, VARSIZE(value)) != 0)
+		remember_tariff(cache, flinfo->fn_mcxt, value);
+	return cache->packed;
+}
+
 /*
  * billing_tariff_unpack unpacks a tariff; its tiers are one palloc'd array.
  */
@@ -78,7 +133,7 @@ static Datum
 make_datum(const TariffSpec *spec)
 {
 	size_t size = VARHDRSZ + tariff_packed_size(spec);
-	struct varlena *result = palloc0(size);
+	struct varlena *result = palloc(size); /* packing writes every byte */
 
 	SET_VARSIZE(result, size);
 	tariff_pack(spec, VARDATA(result));
@@ -340,6 +395,15 @@ billing_tariff_model(PG_FUNCTION_ARGS)
 
 	billing_tariff_unpack(PG_GETARG_TARIFF(0), &spec);
 	PG_RETURN_TEXT_P(cstring_to_text(tariff_model_name(spec.model)));
+}
+
+/*
+ * billing_tariff_each tells whether a tariff prices each usage row on its own.
+ */
+Datum
+billing_tariff_each(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(tariff_packed_each(PG_GETARG_TARIFF(0)));
 }
 
 /*

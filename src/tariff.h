@@ -18,10 +18,13 @@
  */
 #define PG_GETARG_TARIFF(n) billing_tariff_packed(PG_GETARG_DATUM(n))
 
+/* for functions called row by row, which keep nothing else in fn_extra */
+#define PG_GETARG_TARIFF_CACHED(n) billing_tariff_cached(fcinfo->flinfo, PG_GETARG_DATUM(n))
+
 /* The lines of a priced quantity that are still to come. */
 typedef struct BillingRateLines
 {
-	Numeric billed; /* the quantity less what is free */
+	Numeric billed; /* the quantity less what is free, perhaps in whole blocks */
 	int next; /* the tier of the next line */
 	int end; /* the tier behind the last one */
 	Numeric adjustment; /* what min, max and digits change, or NULL */
@@ -41,9 +44,11 @@ typedef struct BillingRateLine
 
 /* tariff.c */
 extern const char *billing_tariff_packed(Datum tariff);
+extern const char *billing_tariff_cached(FmgrInfo *flinfo, Datum tariff);
 extern void billing_tariff_unpack(const char *packed, TariffSpec *spec);
 
 /* tariff_rate.c */
+extern bool billing_rate_in_128_bits(const char *packed, Datum quantity, Decimal *amount);
 extern Numeric billing_tariff_rate(const char *packed, Numeric quantity);
 
 /* tariff_exact.c */

@@ -9,6 +9,7 @@
  *		min		number, if the format says that there is a minimum
  *		max		number, if the format says that there is a maximum
  *		digits	8 bits, and the rounding 8 bits, if the format says that there are digits
+ *		block	number, if the format says that it comes before the tiers
  *		then for each tier
  *			bound	number, but not of the last tier if its end is open
  *			price	number
@@ -55,29 +56,53 @@ put_byte(Sink *sink, unsigned int byte)
 	sink->p++;
 }
 
+/*
+ * put_word writes or compares eight bytes; written like this, compilers make
+ * one instruction of turning them round.
+ */
+static inline void
+put_word(Sink *sink, uint64_t word)
+{
+	const unsigned char bytes[8] = {(unsigned char) (word >> 56), (unsigned char) (word >> 48),
+									(unsigned char) (word >> 40), (unsigned char) (word >> 32),
+									(unsigned char) (word >> 24), (unsigned char) (word >> 16),
+									(unsigned char) (word >> 8),  (unsigned char) word};
+
+	if (!sink->compare)
+		memcpy(sink->p, bytes, sizeof(bytes));
+	else if (memcmp(sink->p, bytes, sizeof(bytes)) != 0)
+		sink->same = false;
+	sink->p += sizeof(bytes);
+}
+
 /* put_number writes or compares a number. */
-static void
+static inline void
 put_number(Sink *sink, Decimal number)
 {
-	DecimalUInt value = (DecimalUInt) number.value;
-
 	put_byte(sink, (unsigned int) number.scale);
-	for (int shift = 120; shift >= 0; shift -= 8)
-		put_byte(sink, (unsigned int) (value >> shift) & 0xFF);
+	put_word(sink, (uint64_t) ((DecimalUInt) number.value >> 64));
+	put_word(sink, (uint64_t) number.value);
+}
+
+/* get_word reads eight bytes. */
+static inline uint64_t
+get_word(const unsigned char *p)
+{
+	return (uint64_t) p[0] << 56 | (uint64_t) p[1] << 48 | (uint64_t) p[2] << 40 |
+		   (uint64_t) p[3] << 32 | (uint64_t) p[4] << 24 | (uint64_t) p[5] << 16 |
+		   (uint64_t) p[6] << 8 | (uint64_t) p[7];
 }
 
 /* get_number takes a number; false when the data end before it does. */
-static bool
+static inline bool
 get_number(Cursor *cursor, Decimal *number)
 {
-	DecimalUInt value = 0;
-
 	if (cursor->end - cursor->p < NUMBER_SIZE)
 		return false;
-	number->scale = *cursor->p++;
-	for (int i = 0; i < 16; i++)
-		value = value << 8 | *cursor->p++;
-	number->value = (DecimalInt) value;
+	number->scale = cursor->p[0];
+	number->value =
+		(DecimalInt) ((DecimalUInt) get_word(cursor->p + 1) << 64 | get_word(cursor->p + 9));
+	cursor->p += NUMBER_SIZE;
 	return true;
 }
 
@@ -95,6 +120,7 @@ tariff_binary_size(const TariffSpec *spec)
 	in_head += (format & TARIFF_HAS_FREE) != 0;
 	in_head += (format & TARIFF_HAS_MIN) != 0;
 	in_head += (format & TARIFF_HAS_MAX) != 0;
+	in_head += (format & TARIFF_BLOCK_FIRST) != 0;
 	return BINARY_HEAD_SIZE + in_head * NUMBER_SIZE +
 		   ((format & TARIFF_HAS_DIGITS) ? DIGITS_SIZE : 0) +
 		   in_tier * NUMBER_SIZE * (size_t) spec->tier_count -
@@ -123,6 +149,8 @@ put_tariff(Sink *sink, const TariffSpec *spec)
 		put_byte(sink, (unsigned int) spec->digits);
 		put_byte(sink, (unsigned int) spec->digits_rounding);
 	}
+	if (format & TARIFF_BLOCK_FIRST)
+		put_number(sink, spec->block);
 	for (int i = 0; i < spec->tier_count; i++)
 	{
 		const TariffTier *tier = &spec->tiers[i];
@@ -188,7 +216,9 @@ read_head(Cursor *cursor, uint32_t format, TariffSpec *spec)
 	spec->free_threshold = (format & TARIFF_FREE_THRESHOLD) != 0;
 	spec->bounds_lower = (format & TARIFF_BOUNDS_LOWER) != 0;
 	spec->zero_flat = (format & TARIFF_ZERO_FLAT) != 0;
+	spec->block_first = (format & TARIFF_BLOCK_FIRST) != 0;
 	spec->block_down = (format & TARIFF_BLOCKS_DOWN) != 0;
+	spec->each = (format & TARIFF_EACH) != 0;
 	if (!get_number(cursor, &spec->per) ||
 		((format & TARIFF_HAS_FREE) && !get_number(cursor, &spec->free)) ||
 		((format & TARIFF_HAS_MIN) && !get_number(cursor, &spec->min)) ||
@@ -204,7 +234,7 @@ read_head(Cursor *cursor, uint32_t format, TariffSpec *spec)
 			*cursor->p <= DECIMAL_DOWN ? (DecimalRounding) *cursor->p : DECIMAL_HALF_UP;
 		cursor->p++;
 	}
-	return true;
+	return !spec->block_first || get_number(cursor, &spec->block);
 }
 
 /*

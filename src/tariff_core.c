@@ -60,7 +60,9 @@ tariff_spec_init(TariffSpec *spec, TariffTier *tiers, int max_tiers)
 	spec->bounds_lower = false;
 	spec->zero_flat = false;
 	spec->block = decimal_of(0);
+	spec->block_first = false;
 	spec->block_down = false;
+	spec->each = false;
 	spec->min = decimal_of(0);
 	spec->max = decimal_of(0);
 	spec->digits = TARIFF_NO_DIGITS;
@@ -99,11 +101,11 @@ fail_in_tier(const TariffSpec *spec, int index, TariffField field, TariffStatus 
 }
 
 /* check_number refuses numbers that no reader but the binary one can give. */
-static bool
-check_number(Decimal number)
+static inline bool
+check_number(const Decimal *number)
 {
-	return number.value >= 0 && number.value < decimal_power10[DECIMAL_MAX_DIGITS] &&
-		   number.scale >= 0 && number.scale <= DECIMAL_MAX_DIGITS;
+	return number->value >= 0 && number->value < decimal_power10[DECIMAL_MAX_DIGITS] &&
+		   number->scale >= 0 && number->scale <= DECIMAL_MAX_DIGITS;
 }
 
 /* check_numbers looks at the numbers of a tier one by one. */
@@ -111,8 +113,8 @@ static TariffStatus
 check_numbers(const TariffSpec *spec, int index, TariffError *error)
 {
 	const TariffTier *tier = &spec->tiers[index];
-	const Decimal numbers[TARIFF_FIELDS] = {tier->bound, tier->price, tier->flat, tier->per,
-											tier->block};
+	const Decimal *const numbers[TARIFF_FIELDS] = {&tier->bound, &tier->price, &tier->flat,
+												   &tier->per, &tier->block};
 
 	for (int i = 0; i < TARIFF_FIELDS; i++)
 	{
@@ -216,7 +218,7 @@ first_priced(const TariffSpec *spec)
  * price, if all that have one have a block, and no block otherwise; tiers
  * without a price get the tariff's.  Of all ways to spread the same blocks over
  * a tariff this is the canonical one.  A tier of the tariff's block has no word
- * of its own.
+ * of its own.  A block that comes before the tiers is no matter of theirs.
  */
 void
 tariff_spread_blocks(TariffSpec *spec)
@@ -224,6 +226,8 @@ tariff_spread_blocks(TariffSpec *spec)
 	int first = first_priced(spec);
 	bool everywhere = first < spec->tier_count;
 
+	if (spec->block_first)
+		return;
 	for (int i = first; i < spec->tier_count; i++)
 		if (spec->tiers[i].price.value != 0 && spec->tiers[i].block.value == 0)
 			everywhere = false;
@@ -260,13 +264,14 @@ check_bounds_fit(const TariffSpec *spec, TariffError *error)
  * and takes a tier's own per away where it says the same or says nothing.  So
  * of all the ways to spread the same pers over a tariff one is left; blocks
  * likewise.  It also takes away the words that change nothing: a threshold at
- * 0, "zero flat" where quantity 0 would cost nothing, and "round" without a block.
+ * 0, "zero flat" where quantity 0 would cost nothing, "round" without a block,
+ * and "bounds lower" where no tier has a neighbour.
  */
 static void
 make_canonical(TariffSpec *spec)
 {
 	int first = first_priced(spec);
-	bool blocks = false;
+	bool blocks = spec->block_first;
 
 	spec->per = first < spec->tier_count ? spec->tiers[first].per : decimal_of(1);
 	tariff_spread_blocks(spec);
@@ -287,6 +292,8 @@ make_canonical(TariffSpec *spec)
 		spec->zero_flat = false;
 	if (!blocks)
 		spec->block_down = false;
+	if (spec->tier_count == 1)
+		spec->bounds_lower = false;
 	if (spec->digits == TARIFF_NO_DIGITS)
 		spec->digits_rounding = DECIMAL_HALF_UP;
 }
@@ -304,26 +311,78 @@ fail_in_head(const char *key, const char *what, TariffError *error)
 static TariffStatus
 check_head(TariffSpec *spec, TariffError *error)
 {
-	if (!check_number(spec->per) || spec->per.value == 0)
+	if (!check_number(&spec->per) || spec->per.value == 0)
 		return fail_in_head("per", "must be above 0, and not too long", error);
-	if (!check_number(spec->free))
+	if (!check_number(&spec->free))
 		return fail_in_head("free", "is negative or too long", error);
-	if (!check_number(spec->block))
+	if (!check_number(&spec->block))
 		return fail_in_head("block", "is negative or too long", error);
-	if (!check_number(spec->min))
+	if (!check_number(&spec->min))
 		return fail_in_head("min", "is negative or too long", error);
-	if (!check_number(spec->max))
+	if (!check_number(&spec->max))
 		return fail_in_head("max", "is negative or too long", error);
 	if (spec->max.value != 0 && decimal_compare(spec->min, spec->max) > 0)
 		return fail_in_head("min", "is above max", error);
 	if (spec->digits < TARIFF_NO_DIGITS || spec->digits > TARIFF_MAX_DIGITS)
 		return fail_in_head("digits", "is out of range", error);
-	spec->per = decimal_trim(spec->per);
-	spec->free = decimal_trim(spec->free);
-	spec->block = decimal_trim(spec->block);
-	spec->min = decimal_trim(spec->min);
-	spec->max = decimal_trim(spec->max);
+	decimal_trim_in_place(&spec->per);
+	decimal_trim_in_place(&spec->free);
+	decimal_trim_in_place(&spec->block);
+	decimal_trim_in_place(&spec->min);
+	decimal_trim_in_place(&spec->max);
 	return TARIFF_OK;
+}
+
+/* check_tier looks at the numbers of a tier as they were read, and trims them. */
+static TariffStatus
+check_tier(TariffSpec *spec, int index, TariffError *error)
+{
+	TariffTier *tier = &spec->tiers[index];
+	TariffStatus status;
+
+	if (!tier->has_per)
+		tier->per = spec->per;
+	if ((status = check_numbers(spec, index, error)) != TARIFF_OK ||
+		(status = check_bound(spec, index, error)) != TARIFF_OK)
+		return status;
+	if (spec->block_first && tier->block.value != 0)
+	{
+		tariff_fail(error, TARIFF_MALFORMED, -1,
+					"a tier can not have a block where the quantity is rounded to blocks first.");
+		tariff_hint(error, "Keep one of them: \"first\", or a block at each tier.");
+		return fail_in_tier(spec, index, TARIFF_FIELD_BLOCK, TARIFF_MALFORMED, error);
+	}
+	decimal_trim_in_place(&tier->bound);
+	decimal_trim_in_place(&tier->price);
+	decimal_trim_in_place(&tier->flat);
+	decimal_trim_in_place(&tier->per);
+	decimal_trim_in_place(&tier->block);
+	return TARIFF_OK;
+}
+
+/* is_multiple tells whether a bound is surely a number of whole blocks. */
+static bool
+is_multiple(Decimal bound, Decimal block)
+{
+	Decimal count;
+
+	return decimal_count(bound, block, false, &count) && decimal_multiply(count, block, &count) &&
+		   decimal_compare(count, bound) == 0;
+}
+
+/*
+ * settle_first takes "first" away where it changes nothing: where no block is,
+ * and where a block that is rounded up never reaches over a bound, so that
+ * rounding before the tiers and inside them is the same.
+ */
+static void
+settle_first(TariffSpec *spec)
+{
+	bool reaches = spec->block_down || (spec->bounds_lower && spec->tier_count > 1);
+
+	for (int i = 0; i < spec->tier_count && spec->block.value != 0 && !reaches; i++)
+		reaches = spec->tiers[i].has_bound && !is_multiple(spec->tiers[i].bound, spec->block);
+	spec->block_first = spec->block_first && spec->block.value != 0 && reaches;
 }
 
 /*
@@ -344,22 +403,17 @@ tariff_finish(TariffSpec *spec, TariffError *error)
 	if ((status = check_head(spec, error)) != TARIFF_OK)
 		return status;
 	for (int i = 0; i < spec->tier_count; i++)
+		if ((status = check_tier(spec, i, error)) != TARIFF_OK)
+			return status;
+	settle_first(spec);
+	for (int i = 0; i < spec->tier_count; i++)
 	{
 		TariffTier *tier = &spec->tiers[i];
 
-		if (!tier->has_per)
-			tier->per = spec->per;
-		if (tier->block.value == 0)
+		if (tier->block.value == 0 && !spec->block_first)
 			tier->block = spec->block;
-		if ((status = check_numbers(spec, i, error)) != TARIFF_OK ||
-			(status = check_bound(spec, i, error)) != TARIFF_OK ||
-			(status = make_unit(spec, i, error)) != TARIFF_OK)
+		if ((status = make_unit(spec, i, error)) != TARIFF_OK)
 			return status;
-		tier->bound = decimal_trim(tier->bound);
-		tier->price = decimal_trim(tier->price);
-		tier->flat = decimal_trim(tier->flat);
-		tier->per = decimal_trim(tier->per);
-		tier->block = decimal_trim(tier->block);
 	}
 	if ((status = check_bounds_fit(spec, error)) != TARIFF_OK)
 		return status;

@@ -56,7 +56,7 @@ typedef struct TariffTier
 	Decimal price;
 	Decimal flat;
 	Decimal per;
-	Decimal block; /* 0 is none; while reading, also "the tariff's" */
+	Decimal block; /* 0 is none; while reading, also "the tariff's"; 0 with block_first */
 	Decimal unit; /* price of one unit, or of one block; exact; made by finishing */
 	int at[TARIFF_FIELDS]; /* where in the text each number stood, or -1 */
 } TariffTier;
@@ -66,11 +66,16 @@ typedef struct TariffTier
  *
  * What is free comes off the quantity first, and the bounds count from there;
  * as a threshold it is all or nothing, and a quantity above it is billed whole.
+ * With block_first the rest is then rounded to whole blocks, and it is this
+ * quantity that walks through the tiers; else each tier rounds its own part.
  * A tier is entered by a quantity above its lower end, or, with bounds_lower,
  * at it; the first by any quantity above zero, or, with zero_flat, by zero too.
  *
  * Where a tier is entered, the sum of all tiers is raised to min, then lowered
  * to max, and then rounded to digits.  Where none is, the amount is zero.
+ *
+ * With each, all of this is about one usage row, and the prices of the rows are
+ * added up; else it is about their sum.  The price of one quantity is the same.
  *
  * The tiers belong to the caller, who gives room for max_tiers of them.  A
  * reader stops with TARIFF_TOO_MANY when they do not suffice.
@@ -84,7 +89,9 @@ typedef struct TariffSpec
 	bool bounds_lower;
 	bool zero_flat;
 	Decimal block; /* of the tiers that do not say their own; 0 is none */
+	bool block_first; /* rounded before the tiers; then block is above 0 */
 	bool block_down; /* a started block is not counted */
+	bool each;
 	Decimal min; /* 0 is none */
 	Decimal max; /* 0 is none */
 	int digits; /* behind the point, or TARIFF_NO_DIGITS */
@@ -150,6 +157,7 @@ extern size_t tariff_packed_size(const TariffSpec *spec);
 extern void tariff_pack(const TariffSpec *spec, char *packed);
 extern TariffStatus tariff_check_packed(const char *packed, size_t length);
 extern int tariff_packed_tiers(const char *packed);
+extern bool tariff_packed_each(const char *packed);
 extern void tariff_unpack(const char *packed, TariffSpec *spec);
 
 /* tariff_rate_core.c: pricing within 128 bits */

@@ -28,18 +28,30 @@
 void
 billing_quantity_beyond(const TariffSpec *spec, Numeric quantity)
 {
-	Numeric limit = billing_numeric_from_decimal(spec->tiers[spec->tier_count - 1].bound);
-	char *text;
+	Numeric end = billing_numeric_from_decimal(spec->tiers[spec->tier_count - 1].bound);
+	Numeric allowed = end;
+	Numeric block = billing_numeric_from_decimal(spec->block);
 
+	/* started blocks may lie beyond the end although the quantity does not */
+	if (spec->block_first && !spec->block_down)
+		allowed = num_multiply(num_quotient(end, block), block);
 	if (!spec->free_threshold)
-		limit = num_add(limit, billing_numeric_from_decimal(spec->free));
-	text = numeric_normalize(limit);
+	{
+		end = num_add(end, billing_numeric_from_decimal(spec->free));
+		allowed = num_add(allowed, billing_numeric_from_decimal(spec->free));
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_BILLING_TARIFF_LIMIT),
 			 errmsg("quantity %s is beyond the last tier of the tariff, which ends at %s",
-					numeric_normalize(quantity), text),
-			 errdetail("The last tier of this tariff has a bound, so it prices no more than that."),
-			 errhint("End the tariff with a tier \"beyond\", or price at most %s.", text)));
+					numeric_normalize(quantity), numeric_normalize(end)),
+			 !spec->block_first
+				 ? errdetail(
+					   "The last tier of this tariff has a bound, so it prices no more than that.")
+				 : errdetail("The last tier of this tariff has a bound, and the quantity is first "
+							 "rounded %s to blocks of %s.",
+							 spec->block_down ? "down" : "up", numeric_normalize(block)),
+			 errhint("End the tariff with a tier \"beyond\", or price at most %s.",
+					 numeric_normalize(allowed))));
 }
 
 /* take_free takes what is free off a quantity. */
@@ -51,6 +63,33 @@ take_free(const TariffSpec *spec, Numeric quantity)
 	if (num_compare(quantity, free) <= 0)
 		return billing_numeric_from_decimal(decimal_of(0));
 	return spec->free_threshold ? quantity : num_trim(num_subtract(quantity, free));
+}
+
+/* count_blocks gives the blocks of a quantity, whose last may be a started one. */
+static Numeric
+count_blocks(const TariffSpec *spec, Numeric quantity, Numeric block)
+{
+	Numeric count = num_quotient(quantity, block);
+
+	if (!spec->block_down && num_compare(num_multiply(count, block), quantity) < 0)
+		count = num_add(count, billing_numeric_from_decimal(decimal_of(1)));
+	return count;
+}
+
+/*
+ * make_billed takes what is free off a quantity, and rounds the rest to whole
+ * blocks where that comes before the tiers.
+ */
+static Numeric
+make_billed(const TariffSpec *spec, Numeric quantity)
+{
+	Numeric billed = take_free(spec, quantity);
+	Numeric block;
+
+	if (!spec->block_first)
+		return billed;
+	block = billing_numeric_from_decimal(spec->block);
+	return num_trim(num_multiply(count_blocks(spec, billed, block), block));
 }
 
 /* is_entered tells whether a billed quantity reaches a tier. */
@@ -75,7 +114,7 @@ billing_exact_start(const TariffSpec *spec, Numeric quantity, BillingRateLines *
 	int decimals;
 
 	quantity = num_trim(quantity);
-	lines->billed = take_free(spec, quantity);
+	lines->billed = make_billed(spec, quantity);
 	if (last->has_bound &&
 		num_compare(lines->billed, billing_numeric_from_decimal(last->bound)) > 0)
 		billing_quantity_beyond(spec, quantity);
@@ -109,9 +148,7 @@ price_part(const TariffSpec *spec, const TariffTier *tier, BillingRateLine *line
 	{
 		Numeric block = billing_numeric_from_decimal(tier->block);
 
-		units = num_quotient(line->quantity, block);
-		if (!spec->block_down && num_compare(num_multiply(units, block), line->quantity) < 0)
-			units = num_add(units, billing_numeric_from_decimal(decimal_of(1)));
+		units = count_blocks(spec, line->quantity, block);
 		line->quantity = num_trim(num_multiply(units, block));
 	}
 	line->amount = num_multiply(units, billing_numeric_from_decimal(tier->unit));

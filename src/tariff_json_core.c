@@ -3,20 +3,20 @@
  *		Reading and printing the JSON of a tariff.
  *
  *		{"model": "graduated" | "volume", "per": N, "free": N, "threshold": B,
- *		 "block": N | null, "round": "up" | "down", "bounds": "upper" | "lower",
- *		 "zero_flat": B, "each": false, "min": N | null, "max": N | null,
- *		 "digits": N | null, "digits_round": "half up" | "half even" | "up" | "down",
+ *		 "block": N | null, "block_first": B, "round": "up" | "down",
+ *		 "bounds": "upper" | "lower", "zero_flat": B, "each": B, "min": N | null,
+ *		 "max": N | null, "digits": N | null, "digits_round": "half up" | "half even" | "up" | "down",
  *		 "tiers": [{"up_to": N | null, "price": N, "flat": N, "per": N, "block": N}, ...]}
  *
  * N is a plain decimal, as a string or a number; no units, no exponents, so
  * that nothing depends on how a JSON library treats numbers; B is true or false.
  * model and tiers are required; if it is missing, per is 1, free is 0, bounds
- * are upper, threshold and zero_flat are false, round is up and digits_round
- * half up; without block, min, max and digits, or with null, there are none; a
- * tier's price and flat are 0, its per and block are the tariff's, and its up_to
- * is null, which is no bound at all.  each can only be false so far.  Keys
- * may come in any order, and each only once.  Any other key is refused, because
- * a price list that says more than we understand must not be priced.
+ * are upper, threshold, block_first, zero_flat and each are false, round is up
+ * and digits_round half up; without block, min, max and digits, or with null,
+ * there are none; a tier's price and flat are 0, its per and block are the
+ * tariff's, and its up_to is null, which is no bound at all.  Keys may come in
+ * any order, and each only once.  Any other key is refused, because a price list
+ * that says more than we understand must not be priced.
  *
  * What is printed has N as strings and leaves out whatever equals its default.
  *
@@ -351,6 +351,7 @@ typedef enum TopKey
 	KEY_BOUNDS,
 	KEY_ZERO_FLAT,
 	KEY_BLOCK,
+	KEY_BLOCK_FIRST,
 	KEY_ROUND,
 	KEY_EACH,
 	KEY_MIN,
@@ -361,8 +362,8 @@ typedef enum TopKey
 } TopKey;
 
 static const char *const top_keys[TOP_KEYS] = {
-	"model", "tiers", "per",  "free", "threshold", "bounds", "zero_flat",
-	"block", "round", "each", "min",  "max",       "digits", "digits_round"};
+	"model",       "tiers", "per",  "free", "threshold", "bounds", "zero_flat",   "block",
+	"block_first", "round", "each", "min",  "max",       "digits", "digits_round"};
 
 static const char truth[] = "expected true or false.";
 
@@ -415,19 +416,6 @@ read_number_or_null(Reader *reader, TopKey key, TariffSpec *spec)
 	}
 }
 
-/* read_each takes false, the only value that each may have so far. */
-static TariffStatus
-read_each(Reader *reader)
-{
-	const char *at = reader->p;
-	bool each;
-	TariffStatus status = read_choice(reader, false, "false", "true", truth, &each);
-
-	return status == TARIFF_OK && each
-			 ? refuse(reader, at, "each is not supported by this version.")
-			 : status;
-}
-
 /* read_top_value takes the value of one key of the tariff. */
 static TariffStatus
 read_top_value(Reader *reader, TopKey key, TariffSpec *spec)
@@ -460,7 +448,9 @@ read_top_value(Reader *reader, TopKey key, TariffSpec *spec)
 			return read_choice(reader, true, "up", "down", "expected \"up\" or \"down\".",
 							   &spec->block_down);
 		case KEY_EACH:
-			return read_each(reader);
+			return read_choice(reader, false, "false", "true", truth, &spec->each);
+		case KEY_BLOCK_FIRST:
+			return read_choice(reader, false, "false", "true", truth, &spec->block_first);
 		case KEY_DIGITS_ROUND:
 			return read_rounding(reader, spec);
 		default:
@@ -483,8 +473,8 @@ read_object(Reader *reader, TariffSpec *spec)
 			int key;
 			TariffStatus status =
 				read_key(reader, top_keys, TOP_KEYS,
-						 "model, per, free, threshold, block, round, bounds, zero_flat, each, min, "
-						 "max, digits, digits_round and tiers",
+						 "model, per, free, threshold, block, block_first, round, bounds, "
+						 "zero_flat, each, min, max, digits, digits_round and tiers",
 						 &seen, &key);
 
 			if (status == TARIFF_OK)
@@ -553,7 +543,7 @@ print_tier(char *p, const TariffSpec *spec, const TariffTier *tier)
 		p = print_member(p + sprintf(p, ", "), "flat", tier->flat);
 	if (tier->has_per)
 		p = print_member(p + sprintf(p, ", "), "per", tier->per);
-	if (decimal_compare(tier->block, spec->block) != 0)
+	if (!spec->block_first && decimal_compare(tier->block, spec->block) != 0)
 		p = print_member(p + sprintf(p, ", "), "block", tier->block);
 	return p + sprintf(p, "}");
 }
@@ -587,12 +577,16 @@ tariff_print_json(const TariffSpec *spec, char *text)
 	if (spec->free_threshold)
 		p += sprintf(p, "\"threshold\": true, ");
 	p = print_setting(p, "block", spec->block);
+	if (spec->block_first)
+		p += sprintf(p, "\"block_first\": true, ");
 	if (spec->block_down)
 		p += sprintf(p, "\"round\": \"down\", ");
 	if (spec->bounds_lower)
 		p += sprintf(p, "\"bounds\": \"lower\", ");
 	if (spec->zero_flat)
 		p += sprintf(p, "\"zero_flat\": true, ");
+	if (spec->each)
+		p += sprintf(p, "\"each\": true, ");
 	p = print_setting(p, "min", spec->min);
 	p = print_setting(p, "max", spec->max);
 	if (spec->digits != TARIFF_NO_DIGITS)

@@ -28,6 +28,7 @@
  *			min			a number, if TARIFF_HAS_MIN
  *			max			a number, if TARIFF_HAS_MAX
  *			digits		8 bits, the rounding 8 bits, 6 zeros, if TARIFF_HAS_DIGITS
+ *			block		a number, if TARIFF_BLOCK_FIRST; then no tier has one
  *			blocks		n times 128 bits, 0 for none, if TARIFF_HAS_BLOCKS
  *
  * where a number is 128 bits, 8 bits of scale and 7 bytes of zeros.
@@ -52,7 +53,8 @@
  *		amount(q) = blocks(q) * unit + offset
  *		offset(i) = sum(flat(j), j <= i) + sum(full tier(j), j < i)
  *
- * where volume has the flat alone.
+ * where volume has the flat alone.  A block that comes before the tiers is
+ * another matter: the quantity is rounded, and then the lines hold.
  *
  * Prices, flats and pers are only for people, as they were written.  Everything
  * is derived from those, the blocks and the bounds by one function, so equal
@@ -78,10 +80,12 @@
 #define TARIFF_HAS_MIN 0x00200000
 #define TARIFF_HAS_MAX 0x00400000
 #define TARIFF_HAS_DIGITS 0x00800000
+#define TARIFF_EACH 0x01000000 /* of each usage row; pricing one is the same */
+#define TARIFF_BLOCK_FIRST 0x02000000
 #define TARIFF_KNOWN_BITS                                                              \
 	(TARIFF_VERSION_MASK | TARIFF_MODEL_MASK | TARIFF_HAS_FLATS | TARIFF_HAS_PERS |    \
 	 TARIFF_OPEN_END | TARIFF_HAS_FREE | TARIFF_FREE_THRESHOLD | TARIFF_BOUNDS_LOWER | \
-	 TARIFF_ZERO_FLAT | TARIFF_STEPPED | TARIFF_BLOCKS_DOWN)
+	 TARIFF_ZERO_FLAT | TARIFF_STEPPED | TARIFF_BLOCKS_DOWN | TARIFF_EACH | TARIFF_BLOCK_FIRST)
 
 /* bits whose tariffs are more than a line for each tier */
 #define TARIFF_STEPPED (TARIFF_HAS_BLOCKS | TARIFF_HAS_MIN | TARIFF_HAS_MAX | TARIFF_HAS_DIGITS)
@@ -148,10 +152,9 @@ tariff_part_at(uint32_t format, size_t tiers, uint32_t part)
 		uint32_t bit;
 		size_t size;
 	} parts[] = {
-		{TARIFF_HAS_FREE, TARIFF_NUMBER_SIZE},
-		{TARIFF_HAS_MIN, TARIFF_NUMBER_SIZE},
-		{TARIFF_HAS_MAX, TARIFF_NUMBER_SIZE},
-		{TARIFF_HAS_DIGITS, TARIFF_DIGITS_SIZE},
+		{TARIFF_HAS_FREE, TARIFF_NUMBER_SIZE},    {TARIFF_HAS_MIN, TARIFF_NUMBER_SIZE},
+		{TARIFF_HAS_MAX, TARIFF_NUMBER_SIZE},     {TARIFF_HAS_DIGITS, TARIFF_DIGITS_SIZE},
+		{TARIFF_BLOCK_FIRST, TARIFF_NUMBER_SIZE},
 	};
 	size_t at = tariff_tail_at(format, tiers);
 
@@ -199,7 +202,8 @@ tariff_packed_line(const char *packed, int tiers, int tier)
 
 /*
  * tariff_packed_number gives a number of the tail by its bit, one of
- * TARIFF_HAS_FREE, TARIFF_HAS_MIN and TARIFF_HAS_MAX, which must be set.
+ * TARIFF_HAS_FREE, TARIFF_HAS_MIN, TARIFF_HAS_MAX and TARIFF_BLOCK_FIRST, which
+ * must be set.
  */
 static inline Decimal
 tariff_packed_number(const char *packed, uint32_t bit)

@@ -37,6 +37,10 @@ tariff_format_of(const TariffSpec *spec)
 		format |= TARIFF_HAS_MAX;
 	if (spec->digits != TARIFF_NO_DIGITS)
 		format |= TARIFF_HAS_DIGITS;
+	if (spec->each)
+		format |= TARIFF_EACH;
+	if (spec->block_first)
+		format |= TARIFF_BLOCK_FIRST;
 	return format;
 }
 
@@ -54,6 +58,13 @@ tariff_packed_tiers(const char *packed)
 	return tariff_packed_count(packed);
 }
 
+/* tariff_packed_each tells whether a packed tariff prices each usage row on its own. */
+bool
+tariff_packed_each(const char *packed)
+{
+	return (tariff_packed_format(packed) & TARIFF_EACH) != 0;
+}
+
 /*
  * tariff_check_packed refuses what this version can't read.  It does not look
  * at the numbers: those have been checked when the tariff was made.
@@ -69,6 +80,7 @@ tariff_check_packed(const char *packed, size_t length)
 	if ((format & TARIFF_VERSION_MASK) != TARIFF_VERSION || (format & ~TARIFF_KNOWN_BITS) != 0)
 		return TARIFF_UNKNOWN_FORMAT;
 	if (tariff_packed_count(packed) == 0 ||
+		((format & TARIFF_BLOCK_FIRST) && (format & TARIFF_HAS_BLOCKS)) ||
 		length != tariff_size_of(format, (size_t) tariff_packed_count(packed)))
 		return TARIFF_MALFORMED;
 	return TARIFF_OK;
@@ -113,6 +125,27 @@ offset_of(const TariffSpec *spec, int tier, Decimal sum, Decimal *offset)
 	return offset->scale < TARIFF_NO_OFFSET;
 }
 
+/*
+ * next_offset does the same where no tier has a block, from the offset of the
+ * tier before: two lines meet at the bound between them, but for the flat.
+ */
+static bool
+next_offset(const TariffSpec *spec, int tier, Decimal *offset)
+{
+	const TariffTier *here = &spec->tiers[tier];
+	Decimal step;
+
+	if (!decimal_subtract(here[-1].unit, here->unit, &step) ||
+		!decimal_multiply(here[-1].bound, step, &step))
+		return false;
+	decimal_trim_in_place(&step);
+	if (!decimal_add(*offset, step, offset) ||
+		(here->flat.value != 0 && !decimal_add(*offset, here->flat, offset)))
+		return false;
+	decimal_trim_in_place(offset);
+	return offset->scale < TARIFF_NO_OFFSET;
+}
+
 /* store_line writes one line of the packed form. */
 static void
 store_line(char *line, const TariffTier *tier, const Decimal *offset)
@@ -129,7 +162,21 @@ store_line(char *line, const TariffTier *tier, const Decimal *offset)
 	line[TARIFF_LINE_BLOCK_SCALE] = (char) tier->block.scale;
 }
 
-/* pack_lines writes the lines of all tiers. */
+/* pack_plain_lines writes the lines of a graduated tariff without blocks. */
+static void
+pack_plain_lines(const TariffSpec *spec, char *packed)
+{
+	Decimal offset = spec->tiers[0].flat;
+	bool fits = true;
+
+	for (int i = 0; i < spec->tier_count; i++, packed += TARIFF_LINE_SIZE)
+	{
+		fits = fits && (i == 0 || next_offset(spec, i, &offset));
+		store_line(packed, &spec->tiers[i], fits ? &offset : NULL);
+	}
+}
+
+/* pack_lines writes the lines of any other tariff. */
 static void
 pack_lines(const TariffSpec *spec, char *packed)
 {
@@ -191,6 +238,8 @@ pack_tail(const TariffSpec *spec, uint32_t format, char *p)
 		p[1] = (char) spec->digits_rounding;
 		p += TARIFF_DIGITS_SIZE;
 	}
+	if (format & TARIFF_BLOCK_FIRST)
+		p = pack_number(p, spec->block);
 	if (format & TARIFF_HAS_BLOCKS)
 		for (int i = 0; i < spec->tier_count; i++, p += TARIFF_INT_SIZE)
 			memcpy(p, &spec->tiers[i].block.value, TARIFF_INT_SIZE);
@@ -223,7 +272,10 @@ tariff_pack(const TariffSpec *spec, char *packed)
 			(void) decimal_rescale(spec->tiers[i].bound, scale, &bound);
 		memcpy(p, &bound.value, TARIFF_INT_SIZE);
 	}
-	pack_lines(spec, p);
+	if (spec->model == TARIFF_GRADUATED && !(format & TARIFF_HAS_BLOCKS))
+		pack_plain_lines(spec, p);
+	else
+		pack_lines(spec, p);
 	p += (size_t) count * TARIFF_LINE_SIZE;
 
 	for (int i = 0; i < count; i++, p += TARIFF_INT_SIZE)
@@ -259,7 +311,11 @@ unpack_head(const char *packed, TariffSpec *spec)
 	spec->free_threshold = (format & TARIFF_FREE_THRESHOLD) != 0;
 	spec->bounds_lower = (format & TARIFF_BOUNDS_LOWER) != 0;
 	spec->zero_flat = (format & TARIFF_ZERO_FLAT) != 0;
+	spec->block_first = (format & TARIFF_BLOCK_FIRST) != 0;
+	if (spec->block_first)
+		spec->block = tariff_packed_number(packed, TARIFF_BLOCK_FIRST);
 	spec->block_down = (format & TARIFF_BLOCKS_DOWN) != 0;
+	spec->each = (format & TARIFF_EACH) != 0;
 	if (format & TARIFF_HAS_MIN)
 		spec->min = tariff_packed_number(packed, TARIFF_HAS_MIN);
 	if (format & TARIFF_HAS_MAX)

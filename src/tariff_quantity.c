@@ -48,25 +48,54 @@ is_cheap(const Search *search, Numeric count)
 	return num_compare(billing_tariff_rate(search->packed, quantity), search->amount) <= 0;
 }
 
-/*
- * on_grid gives the position of a billed quantity on the grid, in steps; it
- * need not be whole.
- */
+/* first_billed gives the first point of the grid that is not all free. */
 static Numeric
-on_grid(const Search *search, Decimal billed)
+first_billed(const Search *search)
 {
-	Numeric quantity = billing_numeric_from_decimal(billed);
+	Numeric free = billing_numeric_from_decimal(search->spec.free);
 
-	if (!search->spec.free_threshold)
-		quantity = num_add(quantity, billing_numeric_from_decimal(search->spec.free));
-	return num_multiply(quantity, search->steps);
+	return num_add(num_floor(num_multiply(free, search->steps)), search->one);
 }
 
-/* last_free gives the last point of the grid at which nothing is billed. */
+/*
+ * start_of gives the billed quantity from which on, in whole blocks, it is
+ * above a bound, or, with `at`, not below it; *included tells whether that
+ * quantity itself is.
+ */
 static Numeric
-last_free(const Search *search)
+start_of(const TariffSpec *spec, Numeric bound, bool at, bool *included)
 {
-	return num_floor(num_multiply(billing_numeric_from_decimal(search->spec.free), search->steps));
+	Numeric block = billing_numeric_from_decimal(spec->block);
+	Numeric one = billing_numeric_from_decimal(decimal_of(1));
+	Numeric count = num_quotient(bound, block);
+	bool whole = num_compare(num_multiply(count, block), bound) == 0;
+
+	/* the first number of blocks that is far enough */
+	if (!at || !whole)
+		count = num_add(count, one);
+	*included = spec->block_down;
+	return num_multiply(spec->block_down ? count : num_subtract(count, one), block);
+}
+
+/*
+ * first_beyond gives the first point of the grid whose billed quantity is above
+ * a bound, or, with `at`, not below it.
+ */
+static Numeric
+first_beyond(const Search *search, Decimal bound, bool at)
+{
+	const TariffSpec *spec = &search->spec;
+	Numeric start = billing_numeric_from_decimal(bound);
+	Numeric least = first_billed(search);
+	bool included = at;
+
+	if (spec->block_first)
+		start = start_of(spec, start, at, &included);
+	if (!spec->free_threshold)
+		start = num_add(start, billing_numeric_from_decimal(spec->free));
+	start = num_multiply(start, search->steps);
+	start = included ? num_ceil(start) : num_add(num_floor(start), search->one);
+	return num_compare(start, least) < 0 ? least : start;
 }
 
 /*
@@ -79,21 +108,13 @@ find_ends(const Search *search, int tier, Numeric *first, Numeric *last)
 	const TariffSpec *spec = &search->spec;
 	const TariffTier *here = &spec->tiers[tier];
 	Decimal lower = tier == 0 ? decimal_of(0) : here[-1].bound;
-	Numeric after_free = num_add(last_free(search), search->one);
+	bool at = spec->bounds_lower;
 
-	*first = on_grid(search, lower);
-	*first =
-		tier > 0 && spec->bounds_lower ? num_ceil(*first) : num_add(num_floor(*first), search->one);
-	if (num_compare(*first, after_free) < 0)
-		*first = after_free;
+	*first = first_beyond(search, lower, tier > 0 && at);
 	*last = NULL;
 	if (here->has_bound)
-	{
-		*last = on_grid(search, here->bound);
-		*last = spec->bounds_lower && tier < spec->tier_count - 1
-				  ? num_subtract(num_ceil(*last), search->one)
-				  : num_floor(*last);
-	}
+		*last = num_subtract(first_beyond(search, here->bound, tier < spec->tier_count - 1 && at),
+							 search->one);
 }
 
 /*
@@ -169,7 +190,10 @@ find_quantity(const Search *search)
 			return NULL;
 		return find_last(search, first, last);
 	}
-	return is_cheap(search, zero) ? last_free(search) : zero;
+	/* what comes before the first tier costs as much as nothing */
+	return is_cheap(search, zero)
+			 ? num_subtract(first_beyond(search, decimal_of(0), false), search->one)
+			 : zero;
 }
 
 /* check_arguments refuses an amount or a number of decimals that makes no sense. */

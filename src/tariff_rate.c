@@ -111,17 +111,27 @@ rate_fast(const char *packed, Decimal quantity, Decimal *amount)
 }
 
 /*
+ * billing_rate_in_128_bits prices a quantity for other C code, after checking
+ * it; false when billing_exact_rate() is needed.
+ */
+bool
+billing_rate_in_128_bits(const char *packed, Datum quantity, Decimal *amount)
+{
+	Decimal given;
+
+	return read_quantity("quantity", quantity, &given) && rate_fast(packed, given, amount);
+}
+
+/*
  * billing_tariff_rate prices a quantity for other C code: exact, and without
  * zeros at the end.  The result is in the current memory context.
  */
 Numeric
 billing_tariff_rate(const char *packed, Numeric quantity)
 {
-	Decimal given;
 	Decimal amount;
 
-	if (read_quantity("quantity", NumericGetDatum(quantity), &given) &&
-		rate_fast(packed, given, &amount))
+	if (billing_rate_in_128_bits(packed, NumericGetDatum(quantity), &amount))
 		return billing_numeric_from_decimal(amount);
 	return billing_exact_rate(packed, DatumGetNumericCopy(NumericGetDatum(quantity)));
 }
@@ -132,7 +142,7 @@ billing_tariff_rate(const char *packed, Numeric quantity)
 Datum
 billing_rate(PG_FUNCTION_ARGS)
 {
-	const char *packed = PG_GETARG_TARIFF(0);
+	const char *packed = PG_GETARG_TARIFF_CACHED(0);
 	Decimal quantity;
 	Decimal amount;
 
@@ -149,7 +159,7 @@ billing_rate(PG_FUNCTION_ARGS)
 Datum
 billing_rate_rounded(PG_FUNCTION_ARGS)
 {
-	const char *packed = PG_GETARG_TARIFF(0);
+	const char *packed = PG_GETARG_TARIFF_CACHED(0);
 	int32 decimals = PG_GETARG_INT32(2);
 	Decimal quantity;
 	Decimal amount;
@@ -187,6 +197,19 @@ rate_between_exact(const char *packed, Numeric already, Numeric added)
 }
 
 /*
+ * refuse_each raises the error for what was there already, which has no part
+ * in the price of a usage row that is priced on its own.
+ */
+static void __attribute__((noreturn)) refuse_each(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("rate_between can not be asked of a tariff with \"each\""),
+			 errdetail("Such a tariff prices every usage row on its own, whatever came before it."),
+			 errhint("Add the rows up with rate_sum(tariff, quantity).")));
+}
+
+/*
  * billing_rate_between(tariff, already, added) is what the added quantity costs
  * after what was there already: rate(already + added) - rate(already).  It may
  * be negative.
@@ -194,7 +217,7 @@ rate_between_exact(const char *packed, Numeric already, Numeric added)
 Datum
 billing_rate_between(PG_FUNCTION_ARGS)
 {
-	const char *packed = PG_GETARG_TARIFF(0);
+	const char *packed = PG_GETARG_TARIFF_CACHED(0);
 	Decimal already;
 	Decimal added;
 	Decimal total;
@@ -202,6 +225,8 @@ billing_rate_between(PG_FUNCTION_ARGS)
 	Decimal after;
 	bool fits;
 
+	if (tariff_packed_each(packed))
+		refuse_each();
 	fits = read_quantity("already", PG_GETARG_DATUM(1), &already);
 	fits = read_number("added", PG_GETARG_DATUM(2), &added) && fits;
 	if (fits && decimal_add(already, added, &total))

@@ -73,19 +73,34 @@ position_of(Decimal quantity, int scale, bool bounds_lower, DecimalInt *position
 	return !(rest || bounds_lower) || decimal_add_int(*position, 1, position);
 }
 
+/* what happens to a quantity before it meets the tiers */
+#define BEFORE_TIERS (TARIFF_HAS_FREE | TARIFF_BLOCK_FIRST)
+
 /*
- * take_free takes what is free off a quantity; false when that does not fit.
+ * make_billed takes what is free off a quantity, and rounds the rest to whole
+ * blocks where that comes before the tiers; false when it does not fit.
  */
 static bool
-take_free(const char *packed, uint32_t format, Decimal *quantity)
+make_billed(const char *packed, uint32_t format, Decimal *quantity)
 {
-	Decimal free = tariff_packed_number(packed, TARIFF_HAS_FREE);
-	bool covered = decimal_compare(*quantity, free) <= 0;
+	if (format & TARIFF_HAS_FREE)
+	{
+		Decimal free = tariff_packed_number(packed, TARIFF_HAS_FREE);
+		bool covered = decimal_compare(*quantity, free) <= 0;
 
-	if (covered)
-		*quantity = decimal_of(0);
-	return covered || (format & TARIFF_FREE_THRESHOLD) ||
-		   decimal_subtract(*quantity, free, quantity);
+		if (covered)
+			*quantity = decimal_of(0);
+		else if (!(format & TARIFF_FREE_THRESHOLD) && !decimal_subtract(*quantity, free, quantity))
+			return false;
+	}
+	if (format & TARIFF_BLOCK_FIRST)
+	{
+		Decimal block = tariff_packed_number(packed, TARIFF_BLOCK_FIRST);
+
+		return decimal_count(*quantity, block, !(format & TARIFF_BLOCKS_DOWN), quantity) &&
+			   decimal_multiply(*quantity, block, quantity);
+	}
+	return true;
 }
 
 /*
@@ -101,8 +116,8 @@ ends_here(const char *packed, int tiers, Decimal quantity)
 }
 
 /*
- * find_line looks for the tier that prices a quantity, and takes off the
- * quantity what is free.  The tier is -1 where none is entered.
+ * find_line looks for the tier that prices a quantity, and makes the quantity
+ * the billed one.  The tier is -1 where none is entered.
  */
 static inline TariffRating
 find_line(const char *packed, uint32_t format, Decimal *quantity, int *tier)
@@ -113,7 +128,7 @@ find_line(const char *packed, uint32_t format, Decimal *quantity, int *tier)
 	*tier = 0;
 	if (quantity->scale > 1000)
 		return TARIFF_RATE_WIDE;
-	if ((format & TARIFF_HAS_FREE) && !take_free(packed, format, quantity))
+	if ((format & BEFORE_TIERS) && !make_billed(packed, format, quantity))
 		return TARIFF_RATE_WIDE;
 	if (quantity->value != 0)
 	{

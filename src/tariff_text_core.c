@@ -2,8 +2,9 @@
  * tariff_text_core.c
  *		Reading and printing the text of a tariff.
  *
- *		tariff	 = model { "per" Q | "free" Q [ "threshold" ] | "block" Q | "round" ( "up" | "down" ) |
- *				   "bounds" ( "upper" | "lower" ) | "zero" "flat" | "min" number | "max" number |
+ *		tariff	 = model { "per" Q | "free" Q [ "threshold" ] | "block" Q [ "first" ] |
+ *				   "round" ( "up" | "down" ) | "bounds" ( "upper" | "lower" ) | "zero" "flat" |
+ *				   "each" | "min" number | "max" number |
  *				   "digits" number [ "half" ( "up" | "even" ) | "up" | "down" ] } ":" tier { "," tier }
  *		model	 = "graduated" | "volume"
  *		tier	 = ( price | "flat" number [ "+" [ price ] ] ) [ "block" Q ] ( "up" "to" Q | "beyond" )
@@ -33,7 +34,8 @@
  * 1500k, 1Gi, 3600, 0.5.  "per" is left out where it is 1, a tier's own where
  * it is the tariff's; which of them is the tariff's: see make_canonical().  A
  * price of 0 is left out beside a flat.  A block of the tariff is left out at
- * its tiers; see tariff_spread_blocks().  "round up" and "half up" are left out.
+ * its tiers; see tariff_spread_blocks().  "round up" and "half up" are left out,
+ * and so is "first" where settle_first() finds that it changes nothing.
  */
 #include "tariff_core.h"
 
@@ -44,7 +46,7 @@
 static const char *const reserved_words[] = {
 	"per",       "up",    "to",    "beyond", "flat",   "graduated", "volume", "free",
 	"threshold", "block", "round", "down",   "bounds", "upper",     "lower",  "zero",
-	"each",      "min",   "max",   "digits", "half",   "even",
+	"each",      "min",   "max",   "digits", "half",   "even",      "first",
 };
 
 /* what may stand behind a prefix */
@@ -490,6 +492,7 @@ typedef enum HeadWord
 	HEAD_ROUND,
 	HEAD_BOUNDS,
 	HEAD_ZERO,
+	HEAD_EACH,
 	HEAD_MIN,
 	HEAD_MAX,
 	HEAD_DIGITS,
@@ -497,7 +500,7 @@ typedef enum HeadWord
 } HeadWord;
 
 static const char *const head_words[HEAD_WORDS] = {"per",  "free", "block", "round", "bounds",
-												   "zero", "min",  "max",   "digits"};
+												   "zero", "each", "min",   "max",   "digits"};
 
 /* read_digits takes the number of digits and how to round to them. */
 static TariffStatus
@@ -565,7 +568,13 @@ read_head_word(Reader *reader, HeadWord word, TariffSpec *spec)
 				spec->free_threshold = take_word(reader, "threshold");
 			return status;
 		case HEAD_BLOCK:
-			return read_positive(reader, "block", false, &spec->block, &at);
+			status = read_positive(reader, "block", false, &spec->block, &at);
+			if (status == TARIFF_OK)
+				spec->block_first = take_word(reader, "first");
+			return status;
+		case HEAD_EACH:
+			spec->each = true;
+			return TARIFF_OK;
 		case HEAD_ROUND:
 			spec->block_down = take_word(reader, "down");
 			return spec->block_down || take_word(reader, "up")
@@ -611,13 +620,10 @@ read_head(Reader *reader, TariffSpec *spec)
 		for (word = 0; word < HEAD_WORDS; word++)
 			if (!(seen & (1u << word)) && take_word(reader, head_words[word]))
 				break;
-		if (word == HEAD_WORDS && word_is(peek_word(reader), "each"))
-			return tariff_fail(reader->error, TARIFF_MALFORMED, place_of(reader, reader->p),
-							   "\"each\" is not supported by this version.");
 		if (word == HEAD_WORDS)
 			return expected(reader, seen == 0 ? "\"per\", \"free\", \"block\", \"round\", "
-												"\"bounds\", \"zero flat\", \"min\", \"max\", "
-												"\"digits\" or \":\""
+												"\"bounds\", \"zero flat\", \"each\", \"min\", "
+												"\"max\", \"digits\" or \":\""
 											  : "\":\", or another word that has not come yet");
 		seen |= 1u << word;
 		status = read_head_word(reader, (HeadWord) word, spec);
@@ -712,7 +718,7 @@ print_tier(char *p, const TariffSpec *spec, const TariffTier *tier)
 		p += decimal_print(tier->price, p);
 	if (tier->has_per)
 		p = print_quantity(print_word(p, " per "), tier->per);
-	if (decimal_compare(tier->block, spec->block) != 0)
+	if (!spec->block_first && decimal_compare(tier->block, spec->block) != 0)
 		p = print_quantity(print_word(p, " block "), tier->block);
 	if (!tier->has_bound)
 		return print_word(p, " beyond");
@@ -768,12 +774,16 @@ tariff_print_text(const TariffSpec *spec, char *text)
 		p = print_word(p, " threshold");
 	if (spec->block.value != 0)
 		p = print_quantity(print_word(p, " block "), spec->block);
+	if (spec->block_first)
+		p = print_word(p, " first");
 	if (spec->block_down)
 		p = print_word(p, " round down");
 	if (spec->bounds_lower)
 		p = print_word(p, " bounds lower");
 	if (spec->zero_flat)
 		p = print_word(p, " zero flat");
+	if (spec->each)
+		p = print_word(p, " each");
 	p = print_limits(p, spec);
 	for (int i = 0; i < spec->tier_count; i++)
 		p = print_tier(print_word(p, i == 0 ? ": " : ", "), spec, &spec->tiers[i]);

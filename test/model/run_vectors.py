@@ -25,7 +25,7 @@ NOT_COMPARED = {'expression': 'the sum in words', 'with_A': 'adds the figure of 
 REASONS = OrderedDict([
     ('tier_progressive[+]package|package_then_attained|burn_down|bucket_deduct|free_then|package_|rollover', 'packages: the waterfall'),
     ('tier_progressive_incremental[+]free', 'the free part scales with another meter'),
-    ('percentage', 'priced event by event: each'),
+    ('percentage', 'a free part counted over all events: each knows only one'),
     ('graduated_prorated|proration|day_count|agg_prorated|period|recurrence|month_grid|prepaid_term|term_price|'
      'included_days|tenure|recurring|entitlement_period', 'terms and proration'),
     ('graduated_negative', 'a negative quantity is refused; rate_between takes usage back'),
@@ -204,9 +204,12 @@ def graduated_percentage(p, i, e):
 
 
 def percentage(p, i, e):
-    if any(p.get(key) not in (None, '0') for key in ('fixed', 'free_events', 'free_total', 'min_per_tx', 'max_per_tx')):
+    if any(p.get(key) not in (None, '0') for key in ('free_events', 'free_total')):
         raise NotApplicable
-    return money(e, rate(tariff('graduated', [tier_text(p['rate_pct'], None, percent='%')]), ' + '.join(i['events'])))
+    words = [f'{word} {p[key]}' for word, key in (('min', 'min_per_tx'), ('max', 'max_per_tx')) if p.get(key)]
+    text = tariff('graduated each', [tier_text(p['rate_pct'], None, p.get('fixed'), percent='%')], *words)
+    events = ', '.join(i['events'])
+    return money(e, f'(SELECT billing.rate_sum({quote(text)}, event) FROM unnest(ARRAY[{events}]::numeric[]) event)')
 
 
 def blocks(p, i, e):
@@ -292,6 +295,14 @@ def rerate_delta(p, i, e):
     return {'to_bill': f"{now} - {i['billed_amount']}"}
 
 
+def capacity(p, i, e):
+    tiers = [(list(t['max'].items()), t['price']) for t in p['tiers']]
+    if any(len(maxima) != 1 for maxima, _ in tiers):
+        raise NotApplicable
+    texts = [f'flat {price} ' + ('beyond' if maxima[0][1] == -1 else f'up to {maxima[0][1]}') for maxima, price in tiers]
+    return money(e, rate(tariff('volume', texts), i[tiers[0][0][0][0]]))
+
+
 def true_up(p, i, e):
     if 'min_minor' in p:
         if i['billed_days'] != i['period_days']:
@@ -335,7 +346,7 @@ MAPPED = {
     'unit_config_price': unit_config_price, 'duration_rate': duration, 'round': rounding,
     'usage.consumable.ALL_TIERS': consumable, 'usage.consumable.TOP_TIER': consumable,
     'usage.consumable.multi_unit.ALL_TIERS': consumable, 'usage.consumable.multi_unit.TOP_TIER': consumable,
-    'usage.rerate_delta': rerate_delta, 'charge_minimum': true_up, 'commitment_true_up_rounded': true_up,
+    'usage.rerate_delta': rerate_delta, 'usage.capacity': capacity, 'charge_minimum': true_up, 'commitment_true_up_rounded': true_up,
     'entitlement_windows_sum': entitlement_windows,
 }
 

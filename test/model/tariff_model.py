@@ -6,7 +6,8 @@
 What is compared, for every case (a tariff and a quantity) and on every path through the C code:
   - rate(tariff, quantity), rate(tariff, quantity, decimals), rate_between(tariff, already, added)
   - every column of every row of rate_lines(tariff, quantity)
-  - the sum of rate_between() over a random split of the quantity
+  - the sum of rate_between() over a random split of the quantity; with "each", that it is refused
+  - rate_sum() over the parts of that split, and so the price of a tariff with "each"
   - that a quantity beyond a hard last tier is refused
   - for some of them, quantity_for(tariff, amount, decimals)
   - the tariff after a round trip through text, JSON and the binary form
@@ -18,6 +19,7 @@ import random
 import subprocess
 import sys
 import tempfile
+from bisect import bisect_left, bisect_right
 from fractions import Fraction
 
 # The ways through the C code: numeric read directly or as text, and 128 bits or unlimited.
@@ -61,13 +63,19 @@ def rounded(number, digits, how):
 
 
 class Tariff:
-    """A tariff as DESIGN describes it: tiers are (bound or None, price, per, flat, block or None)."""
+    """A tariff as docs/reference.md describes it: tiers are (bound or None, price, per, flat, block or None);
+    first is the block to which the quantity is rounded before the tiers, which then have none."""
 
     def __init__(self, model, per, tiers, free=Fraction(0), threshold=False, lower=False, zero_flat=False,
-                 down=False, least=Fraction(0), most=None, digits=None, how='half up'):
+                 down=False, least=Fraction(0), most=None, digits=None, how='half up', first=None, each=False):
         self.model, self.per, self.tiers = model, per, tiers
         self.free, self.threshold, self.lower, self.zero_flat = free, threshold, lower, zero_flat
         self.down, self.least, self.most, self.digits, self.how = down, least, most, digits, how
+        self.first, self.each = first, each
+        # a block is forgotten where no tier has a price and no started block reaches over a bound
+        if first and not down and not any(tier[1] for tier in tiers) and not (lower and len(tiers) > 1) and \
+                all(tier[0] is None or (tier[0] / first).denominator == 1 for tier in tiers):
+            self.first = None
         blocks = [tier[4] for tier in tiers if tier[1]]
         # a tier without a price shows the block that stands for the whole tariff, if there is one
         self.common_block = blocks[0] if blocks and None not in blocks else None
@@ -79,7 +87,9 @@ class Tariff:
             head += ' free ' + quantity_text(self.free) + (' threshold' if self.threshold else '')
         blocks = [tier[4] for tier in self.tiers]
         common = None if None in blocks else blocks[0]
+        head += ' each' if self.each else ''
         head += ' block ' + quantity_text(common) if common else ''
+        head += ' block ' + quantity_text(self.first) + ' first' if self.first else ''
         head += (' round down' if self.down else '') + (' bounds lower' if self.lower else '')
         head += ' zero flat' if self.zero_flat else ''
         head += f' max {decimal_text(self.most)}' if self.most is not None else ''
@@ -98,10 +108,14 @@ class Tariff:
         return head + ': ' + ', '.join(parts)
 
     def billed(self, quantity):
-        """What is left of a quantity once the free part is off."""
+        """What is left of a quantity once the free part is off, in whole blocks if they come first."""
         if quantity <= self.free:
             return Fraction(0)
-        return quantity if self.threshold else quantity - self.free
+        rest = quantity if self.threshold else quantity - self.free
+        return self.whole(rest, self.first) if self.first else rest
+
+    def whole(self, quantity, block):
+        return (quantity // block if self.down else -(-quantity // block)) * block
 
     def refuses(self, quantity):
         return self.tiers[-1][0] is not None and self.billed(quantity) > self.tiers[-1][0]
@@ -117,7 +131,7 @@ class Tariff:
             part = billed if self.model == 'volume' else min(billed, bound or billed) - lower
             block = block if price else self.common_block
             if block:
-                part = (part // block if self.down else -(-part // block)) * block
+                part = self.whole(part, block)
             amount = flat + part * price / per
             result.append((number, lower, bound, part, price, self.shown_per(price, per), flat, amount))
             lower = bound
@@ -139,15 +153,11 @@ class Tariff:
         """The largest multiple of 10^-decimals that costs no more; None if there is no limit."""
         grid = 10 ** decimals
         for number in range(len(self.tiers), 0, -1):
-            # the billed quantities of a tier: its first and its last point of the grid
+            # the points of the grid that belong to a tier
             bound, price = self.tiers[number - 1][:2]
-            lower = self.tiers[number - 2][0] if number > 1 else Fraction(0)
-            start = (lower + (0 if self.threshold else self.free)) * grid
-            first = -(-start // 1) if self.lower and number > 1 else start // 1 + 1
-            first = max(first, self.free * grid // 1 + 1)
+            first = self.first_point(number, grid)
             if bound is not None:
-                end = (bound + (0 if self.threshold else self.free)) * grid
-                last = -(-end // 1) - 1 if self.lower and number < len(self.tiers) else end // 1
+                last = self.first_point(number + 1, grid) - 1
             elif self.rate(Fraction(first, grid)) <= amount and (
                     not price or (self.most is not None and self.limited(self.most) <= amount)):
                 return None
@@ -164,7 +174,30 @@ class Tariff:
                 else:
                     last = middle - 1
             return Fraction(first, grid)
-        return Fraction(self.free * grid // 1, grid) if self.rate(Fraction(0)) <= amount else Fraction(0)
+        free = Fraction(self.first_point(1, grid) - 1, grid)
+        return free if self.rate(Fraction(0)) <= amount else Fraction(0)
+
+    def reached(self, quantity):
+        """The number of the tier that a quantity reaches: 0 if nothing is billed, one too many beyond a hard end."""
+        billed, bounds = self.billed(quantity), [tier[0] for tier in self.tiers if tier[0] is not None]
+        if billed == 0:
+            return 0
+        hard = bounds.pop() if len(bounds) == len(self.tiers) else None
+        passed = (bisect_right if self.lower else bisect_left)(bounds, billed)
+        return passed + 1 + (hard is not None and billed > hard)
+
+    def first_point(self, number, grid):
+        """The first point of the grid that reaches a tier, found by asking."""
+        low, high = 0, grid
+        while self.reached(Fraction(high, grid)) < number:
+            low, high = high, high * 16
+        while low < high:
+            middle = (low + high) // 2
+            if self.reached(Fraction(middle, grid)) < number:
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
     def shown_per(self, price, per):
         """A tier without a price shows the tariff's canonical per: that of the first tier with one."""
@@ -237,7 +270,11 @@ def random_tariff(rng):
         knobs['free'] = Fraction(rng.randint(1, 3 * size * 10 ** fraction), 10 ** fraction)
         knobs['threshold'] = rng.random() < 0.5
     blocks = [None] * count
-    if rng.random() < 0.3:
+    knobs['each'] = rng.random() < 0.15
+    if rng.random() < 0.15:
+        knobs['first'] = random_block(rng, size) * rng.choice([1, 1, 1, 2, 5])
+        knobs['down'] = rng.random() < 0.4
+    elif rng.random() < 0.3:
         block = random_block(rng, size)
         blocks = rng.choice([[block] * count, [rng.choice([None, block]) for _ in range(count)],
                              [random_block(rng, size) for _ in range(count)]])
@@ -271,6 +308,12 @@ def random_quantities(rng, tariff, count):
         if block:
             edge = tariff.free + before[0] + block * rng.randint(1, 9)
             found += [edge, edge + Fraction(1, 1000), edge - Fraction(1, 10 ** 20)]
+    # and where the blocks that come first meet a bound
+    for bound in [Fraction(0)] + rng.sample(bounds, min(len(bounds), 3)):
+        if tariff.first:
+            edge = (0 if tariff.threshold else tariff.free) + bound // tariff.first * tariff.first
+            found += [edge + tariff.first * step + shift for step in (0, 1)
+                      for shift in (Fraction(0), Fraction(1, 1000), -Fraction(1, 10 ** 20))]
     # amounts on both sides of what 128 bits hold
     for _, price, per, _, block in tariff.tiers:
         digits = int(decimal_text(price * (block or 1) / per).replace('.', ''))
@@ -310,7 +353,9 @@ def make_cases(rng, wanted):
     made = 0
     while made < wanted:
         tariff = random_tariff(rng)
-        if any(price and too_wide(price * (block or 1) / per) for _, price, per, _, block in tariff.tiers):
+        # where "first" changes nothing, the block is the tiers'
+        if any(price and too_wide(price * block / per) for _, price, per, _, own in tariff.tiers
+               for block in ([own or 1] if not tariff.first else [1, tariff.first])):
             continue
         quantities = random_quantities(rng, tariff, min(10, wanted - made))
         made += len(quantities)
@@ -344,12 +389,15 @@ def tables(rng, wanted):
             rate = tariff.rate(quantity)
             already = quantity * Fraction(rng.randint(0, 100), 100)
             parts_sum = rate - tariff.rate(Fraction(0))
+            pieces = split(rng, quantity)
+            events_sum = sum((tariff.rate(added) for _, added in pieces), Fraction(0))
+            between = 'refused' if tariff.each else decimal_text(rate - tariff.rate(already))
             decimals = rng.choice([0, 2, 3, 8, 40])
             cases.append((case, number, decimal_text(quantity), decimal_text(rate), decimals,
                           rounded_text(rate, decimals), decimal_text(already), decimal_text(quantity - already),
-                          decimal_text(rate - tariff.rate(already)), lines_text(tariff.lines(quantity)),
-                          decimal_text(parts_sum)))
-            parts += [(case, decimal_text(low), decimal_text(added)) for low, added in split(rng, quantity)]
+                          between, lines_text(tariff.lines(quantity)), decimal_text(parts_sum),
+                          decimal_text(events_sum), tariff.each))
+            parts += [(case, decimal_text(low), decimal_text(added)) for low, added in pieces]
             if len(cases) % 30 == 0 and len(tariff.tiers) < 20:
                 amount = rate * rng.choice([1, 1, 2]) + rng.choice([0, 0, 1, Fraction(1, 100)])
                 fewer = rng.choice([0, 2, 12])
@@ -363,10 +411,12 @@ SET client_min_messages = warning;
 CREATE FUNCTION pg_temp.paths(bool, bool) RETURNS void AS '$libdir/billing', 'billing_test_paths' LANGUAGE C;
 CREATE FUNCTION pg_temp.state_of(t billing.tariff, q numeric) RETURNS text LANGUAGE plpgsql AS
 $$BEGIN RETURN billing.rate(t, q)::text; EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE; END$$;
+CREATE FUNCTION pg_temp.between_of(t billing.tariff, a numeric, b numeric) RETURNS text LANGUAGE plpgsql AS
+$$BEGIN RETURN billing.rate_between(t, a, b)::text; EXCEPTION WHEN invalid_parameter_value THEN RETURN 'refused'; END$$;
 CREATE TEMP TABLE tariff_text (number int, text text);
 CREATE TEMP TABLE tariff_case (id int, number int, quantity numeric, rate text, decimals int, rounded text,
                                already numeric, added numeric, between_rate text, lines text,
-                               parts_sum text);
+                               parts_sum text, events_sum text, each bool);
 CREATE TEMP TABLE tariff_part (id int, already numeric, added numeric);
 CREATE TEMP TABLE tariff_refusal (id int, number int, quantity numeric);
 CREATE TEMP TABLE tariff_wish (id int, number int, amount numeric, decimals int, quantity text);
@@ -380,11 +430,14 @@ FROM tariff_case JOIN tariff USING (number)
 UNION ALL SELECT 'rate rounded', id, tariff::text, quantity, rounded, billing.rate(tariff, quantity, decimals)::text
 FROM tariff_case JOIN tariff USING (number)
 UNION ALL SELECT 'rate_between ' || already || ' ' || added, id, tariff::text, quantity, between_rate,
-       billing.rate_between(tariff, already, added)::text
+       CASE WHEN each THEN pg_temp.between_of(tariff, already, added)
+       ELSE billing.rate_between(tariff, already, added)::text END
+FROM tariff_case JOIN tariff USING (number)
+UNION ALL SELECT 'each', id, tariff::text, quantity, each::text, billing.tariff_each(tariff)::text
 FROM tariff_case JOIN tariff USING (number)
 UNION ALL SELECT 'rate_between back', id, tariff::text, quantity, trim_scale(-between_rate::numeric)::text,
        billing.rate_between(tariff, quantity, -added)::text
-FROM tariff_case JOIN tariff USING (number)
+FROM tariff_case JOIN tariff USING (number) WHERE NOT each
 UNION ALL SELECT 'rate_lines', id, tariff::text, quantity, lines,
        coalesce((SELECT string_agg(array_to_string(ARRAY[l.tier, l.lower, l.upper, l.quantity, l.price, l.per, l.flat,
                                                    l.amount], '|', ''), ';' ORDER BY nullif(l.tier, 0))
@@ -393,6 +446,9 @@ FROM tariff_case JOIN tariff USING (number)
 UNION ALL SELECT 'sum of parts', id, tariff::text, quantity, parts_sum,
        (SELECT trim_scale(sum(billing.rate_between(tariff, p.already, p.added)))::text
         FROM tariff_part p WHERE p.id = tariff_case.id)
+FROM tariff_case JOIN tariff USING (number) WHERE NOT each
+UNION ALL SELECT 'rate_sum of parts', id, tariff::text, quantity, events_sum,
+       (SELECT billing.rate_sum(tariff, p.added)::text FROM tariff_part p WHERE p.id = tariff_case.id)
 FROM tariff_case JOIN tariff USING (number)
 UNION ALL SELECT 'refusal', id, tariff::text, quantity, 'UBT01', pg_temp.state_of(tariff, quantity)
 FROM tariff_refusal JOIN tariff USING (number)

@@ -6,6 +6,7 @@ INSERT INTO tariff_out VALUES
 	(1, 'graduated per GB: 0.0756 up to 2 TB, 0.0634 up to 10 TB, 0.0560 beyond'),
 	(2, 'volume: flat 10 up to 20, flat 30 + 0.5 per 1000 up to 40'),
 	(3, 'graduated free 5 threshold bounds lower zero flat: flat 7 beyond'), (4, NULL),
+	(7, 'graduated free 1 block 10 first round down each min 2 digits 4: flat 3 + 1 up to 5, 2 beyond'),
 	(6, 'volume free 1 block 10 round down min 2 max 30 digits 4 half even: 1 up to 5, 2 block 3 beyond');
 INSERT INTO tariff_out
 SELECT 5, ('graduated: ' || string_agg('1.5 up to ' || i, ', ' ORDER BY i))::tariff FROM generate_series(1, 1000) i;
@@ -30,7 +31,8 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 CREATE TEMP TABLE image AS
 SELECT tariff_send('graduated per 10: 0.5 up to 20, flat 3 + 0.4 per 100 up to 30, 0.3 beyond') AS good,
-	   tariff_send('graduated per 10 block 10 min 2 max 30 digits 4 up: 0.5 beyond') AS good2;
+	   tariff_send('graduated per 10 block 10 min 2 max 30 digits 4 up: 0.5 beyond') AS good2,
+	   tariff_send('graduated block 10 first each: 0.5 up to 25') AS good3;
 SELECT what, r.*
 FROM image, LATERAL (VALUES
 	(1, 'as it was sent', good),
@@ -57,6 +59,13 @@ FROM image, LATERAL (VALUES
 	(39, 'a negative block', set_byte(good2, 77, 128)),
 	(40, 'blocks rounded down', set_byte(good2, 1, get_byte(good2, 1) | 16)),
 	(41, 'rounded down without a block', set_byte(good, 1, get_byte(good, 1) | 16)),
+	(42, 'a block that comes first', good3),
+	(43, 'and is 0', set_byte(good3, 39, 0)),
+	(44, 'and changes nothing', set_byte(good3, 39, 5)),
+	(45, 'and is not trimmed', set_byte(set_byte(good3, 23, 1), 39, 100)),
+	(46, 'blocks first and inside', set_byte(good3, 1, 8)),
+	(47, 'without each', set_byte(good3, 0, 2)),
+	(48, 'a bit above each', set_byte(good3, 0, 7)),
 	(9, 'the other model', set_byte(good, 2, get_byte(good, 2) | 1)),
 	(10, 'no tiers', substr(set_byte(set_byte(good, 4, 0), 5, 0), 1, 23)),
 	(11, 'more tiers than there are', set_byte(good, 5, 4)),
@@ -100,7 +109,7 @@ BEGIN
 	END LOOP;
 END $$;
 SELECT m.accepted > 50 AS some_accepted, m.refused > 50 AS some_refused, m.wrong
-FROM image, unnest(ARRAY[good, good2]) image_, pg_temp.mutants(image_, :'file') m;
+FROM image, unnest(ARRAY[good, good2, good3]) image_, pg_temp.mutants(image_, :'file') m;
 
 -- A stored tariff of another format is refused, not misread.  (Only a superuser can make one, by a lie.)
 CREATE FUNCTION pg_temp.lie(bytea) RETURNS tariff AS 'int8up' LANGUAGE internal;
@@ -108,6 +117,8 @@ SELECT rate(pg_temp.lie('\x02000000'), 1);
 SELECT pg_temp.lie('\x0100008001000000000000000000000000000000000000000000000000000000');
 SELECT pg_temp.lie('\x0100000001000000000000000000000000000000000000000000000000000000');
 SELECT pg_temp.lie('\x')::text;
+SELECT rate(pg_temp.lie('\x01000004'::bytea || decode(repeat('00', 28), 'hex')), 1) AS unknown_bit;
+SELECT rate(pg_temp.lie('\x01000802010000000000000000000000'::bytea || decode(repeat('00', 160), 'hex')), 1) AS blocks_twice;
 
 -- A tariff as it was stored before there were blocks and limits reads as it did.
 SELECT t, t = 'graduated per 1000 free 5: 2 up to 10, flat 1 + 1 beyond' AS same, rate(t, 20)

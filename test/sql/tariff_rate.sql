@@ -130,8 +130,8 @@ INSERT INTO tariff_column SELECT 4, t, 1 FROM tariff_column WHERE id = 3;
 SELECT id, rate(t, q), (SELECT sum(amount) FROM rate_lines(t, q)) = rate(t, q) AS adds_up, pg_column_size(t) < 10000 AS compressed
 FROM tariff_column ORDER BY id;
 
--- All of it is immutable, strict, and safe in parallel.
-SELECT count(*), bool_and(provolatile = 'i' AND proisstrict AND proparallel = 's') AS marked
+-- All of it is immutable, strict, and safe in parallel; but an aggregate's own parts see NULLs.
+SELECT count(*), bool_and(provolatile = 'i' AND proparallel = 's') AS marked, string_agg(proname, ', ' ORDER BY proname) FILTER (WHERE NOT proisstrict) AS not_strict
 FROM pg_proc WHERE pronamespace = 'billing'::regnamespace AND prosrc ~ '^billing_(tariff|rate|quantity_for)';
 
 -- Each way through the code gives the same: numeric read directly or as text, 128 bits or unlimited.

@@ -97,7 +97,8 @@ SELECT t AS text, r.* FROM unnest(ARRAY[
 	'graduated: 1 up to 0.000000000000000000000000000001, 2 up to 1000000000000',
 	'volume free: 1 beyond', 'volume free -1: 1 beyond', 'volume free 5 free 6: 1 beyond', 'volume threshold: 1 beyond',
 	'volume bounds: 1 beyond', 'volume bounds middle: 1 beyond', 'volume zero: 1 beyond', 'volume zero flat flat: 1 beyond',
-	'volume each: 1 beyond', 'volume block: 1 beyond', 'volume block 0: 1 beyond', 'volume block GB: 1 beyond', 'volume block 5 block 6: 1 beyond',
+	'volume each each: 1 beyond', 'volume each: 1 first beyond', 'volume first: 1 beyond', 'volume block first 5: 1 beyond',
+	'volume block 5 first: 1 block 5 up to 7', 'volume block 5: 1 block 3 first up to 7', 'volume block 3600 first: 0.1 per 3600 up to 5000', 'volume block: 1 beyond', 'volume block 0: 1 beyond', 'volume block GB: 1 beyond', 'volume block 5 block 6: 1 beyond',
 	'volume block 5: 1 block 0 beyond', 'volume block 5: 1 block beyond', 'volume: 1 block 5 per 5 beyond', 'volume block 3: 1 per 7 beyond',
 	'volume round: 1 beyond', 'volume round half: 1 beyond', 'volume min: 1 beyond', 'volume min -1: 1 beyond', 'volume max 0: 1 beyond',
 	'volume min 5 max 4: 1 beyond', 'volume max 4 min 5: 1 beyond', 'volume min 5%: 1 beyond', 'volume digits: 1 beyond',
@@ -135,7 +136,10 @@ FROM (VALUES
 	('graduated bounds lower: 1 beyond', 'graduated: 1 beyond'),
 	('graduated: 5% beyond', 'graduated: 0.05 beyond'),
 	('graduated block 5: 1 beyond', 'graduated round up: 1 block 5.0 beyond'),
-	('graduated digits 2: 1 beyond', 'graduated digits 2 half even: 1 beyond')) v(a, b);
+	('graduated digits 2: 1 beyond', 'graduated digits 2 half even: 1 beyond'),
+	('graduated each: 1 beyond', 'graduated: 1 beyond'),
+	('graduated block 5 first: 1 up to 10, 2 beyond', 'graduated block 5: 1 up to 10, 2 beyond'),
+	('graduated block 5 first: 1 up to 12, 2 beyond', 'graduated block 5: 1 up to 12, 2 beyond')) v(a, b);
 SELECT t, count(*) FROM unnest(ARRAY['volume: 1 beyond', 'volume: 1.0 beyond', 'volume: 2 beyond']::tariff[]) t
 GROUP BY t ORDER BY t::text;
 SELECT opcname, amvalidate(oid) FROM pg_opclass WHERE opcname = 'tariff_ops';
