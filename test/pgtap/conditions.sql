@@ -4,14 +4,14 @@ SELECT billing.install(start => '2020-01-01');
 SELECT billing.open_account(name => 'a', account_id => 1, at => '2020-01-01'), billing.open_account(name => 'b', account_id => 2, time_zone => 'Asia/Kolkata', at => '2020-01-01'),
 	billing.open_account(name => 'c', account_id => 3, time_zone => 'Europe/Berlin', at => '2020-01-01');
 INSERT INTO billing.meter VALUES ('tokens', 'token', 'sum'), ('power', 'kWh', 'sum'), ('peak', 'bps', 'max'), ('plain', 'x', 'sum');
-CREATE FUNCTION t.use(account_id bigint, meter text, quantity numeric, at timestamptz, properties jsonb) RETURNS SETOF void LANGUAGE plpgsql AS
+CREATE FUNCTION t.use_with(account_id bigint, meter text, quantity numeric, at timestamptz, properties jsonb) RETURNS SETOF void LANGUAGE plpgsql AS
 $$ BEGIN PERFORM billing.record_usage(account_id, meter, quantity, 'event ' || nextval('t.event'), at, properties => properties); END $$;
 
 -- properties: the one that asks for most wins, none asks for nothing
 INSERT INTO billing.price (meter, currency, properties, tariff) VALUES
 	('tokens', 'USD', '{}', 'graduated: 1 beyond'), ('tokens', 'USD', '{"model": "large"}', 'graduated: 10 up to 2, 5 beyond'),
 	('tokens', 'USD', '{"model": "large", "cached": true}', 'graduated: 3 beyond'), ('tokens', 'USD', '{"model": "small"}', 'graduated: 0.5 beyond');
-SELECT t.use(1, 'tokens', 1, '2020-01-01 00:10', p::jsonb) FROM unnest(ARRAY[NULL, '{}', '{"model": "other"}', '{"model": "large"}', '{"model": "large", "cached": false, "x": [1]}',
+SELECT t.use_with(1, 'tokens', 1, '2020-01-01 00:10', p::jsonb) FROM unnest(ARRAY[NULL, '{}', '{"model": "other"}', '{"model": "large"}', '{"model": "large", "cached": false, "x": [1]}',
 	'{"model": "large"}', '{"cached": true, "model": "large"}', '{"model": "small", "cached": true}']) p;
 CALL billing.run('2020-01-01 01:00');
 SELECT t.same($$SELECT p.properties, c.quantity, c.amount FROM billing.charges c JOIN billing.price p ON p.price_id = c.source_id ORDER BY 2, 1, 3$$,
@@ -23,7 +23,7 @@ SELECT matches((SELECT detail FROM billing.explain_charge(1, (SELECT charge_id F
 
 -- an account's own price goes before what asks for more
 INSERT INTO billing.price (meter, currency, account_id, tariff) VALUES ('tokens', 'USD', 2, 'graduated: 7 beyond');
-SELECT t.use(2, 'tokens', 1, '2020-01-01 01:10', '{"model": "large"}');
+SELECT t.use_with(2, 'tokens', 1, '2020-01-01 01:10', '{"model": "large"}');
 
 -- hours and weekdays by the account's clock: night 22 to 6, working days 8 to 20
 INSERT INTO billing.price (meter, currency, weekdays, time_from, time_to, tariff) VALUES
@@ -44,9 +44,9 @@ SELECT t.same($$SELECT amount FROM billing.charges WHERE account_id = 2 AND mete
 
 -- a maximum with conditions, late and in any order
 INSERT INTO billing.price (meter, currency, properties, tariff) VALUES ('peak', 'USD', '{"link": "a"}', 'graduated: 1 beyond'), ('peak', 'USD', '{"link": "b"}', 'graduated: 2 beyond');
-SELECT t.use(1, 'peak', 5, '2020-01-20 00:10', '{"link": "a"}'), t.use(1, 'peak', 3, '2020-01-20 00:20', '{"link": "b"}'), t.use(1, 'peak', 9, '2020-01-20 00:20', '{"link": "c"}');
+SELECT t.use_with(1, 'peak', 5, '2020-01-20 00:10', '{"link": "a"}'), t.use_with(1, 'peak', 3, '2020-01-20 00:20', '{"link": "b"}'), t.use_with(1, 'peak', 9, '2020-01-20 00:20', '{"link": "c"}');
 CALL billing.run('2020-01-21');
-SELECT t.use(1, 'peak', 4, '2020-01-02 00:10', '{"link": "b"}'), t.use(1, 'peak', 4, '2020-01-02 00:10', '{"link": "a"}');
+SELECT t.use_with(1, 'peak', 4, '2020-01-02 00:10', '{"link": "b"}'), t.use_with(1, 'peak', 4, '2020-01-02 00:10', '{"link": "a"}');
 CALL billing.run('2020-02-01 01:00');
 SELECT is(t.charged(1, 'peak'), 13.00, 'peaks of two links: 5 and 4');
 SELECT t.same('SELECT reason FROM billing.unrated_usage', $$VALUES ('no price in USD')$$, 'what meets no price is kept and shown');
@@ -58,7 +58,7 @@ SELECT t.same($$SELECT count(*), count(DISTINCT properties) FROM billing.invoice
 -- a new row takes over from the one with the same conditions, and from no other
 INSERT INTO billing.price (meter, currency, properties, valid_from, tariff) VALUES ('tokens', 'USD', '{"model": "small"}', '2020-02-10', 'graduated: 0.25 beyond'),
 	('tokens', 'USD', '{}', '2020-02-10', 'graduated: 2 beyond');
-SELECT t.use(1, 'tokens', 1, '2020-02-11', '{"model": "small"}'), t.use(1, 'tokens', 1, '2020-02-11', '{"model": "large"}'), t.use(1, 'tokens', 1, '2020-02-11', NULL);
+SELECT t.use_with(1, 'tokens', 1, '2020-02-11', '{"model": "small"}'), t.use_with(1, 'tokens', 1, '2020-02-11', '{"model": "large"}'), t.use_with(1, 'tokens', 1, '2020-02-11', NULL);
 CALL billing.run('2020-02-12');
 SELECT t.same($$SELECT amount FROM billing.charges WHERE meter = 'tokens' AND period_start = '2020-02-01' ORDER BY 1$$, 'VALUES (0.25), (2), (10)', 'each condition has its own history');
 

@@ -18,6 +18,7 @@ my $node = start_server('cron', <<'END');
 shared_preload_libraries = 'pg_cron'
 cron.database_name = 'home'
 cron.use_background_workers = on
+max_prepared_transactions = 5
 END
 new_database($node, 'home', '2026-01-01');
 ($rc, $out, $err) = $node->psql('home', "\\set VERBOSITY verbose\nSELECT billing.schedule();", on_error_stop => 0);
