@@ -117,31 +117,31 @@ AS 'MODULE_PATHNAME', 'billing_rate_rounded' LANGUAGE C IMMUTABLE STRICT PARALLE
 COMMENT ON FUNCTION billing.rate(billing.tariff, numeric, integer)
 	IS 'the price of a quantity, rounded to so many decimals, half away from zero';
 
-CREATE FUNCTION billing.rate_sum_add(internal, billing.tariff, numeric) RETURNS internal
+CREATE FUNCTION billing._rate_sum_add(internal, billing.tariff, numeric) RETURNS internal
 AS 'MODULE_PATHNAME', 'billing_rate_sum_add' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION billing.rate_sum_add(internal, billing.tariff, numeric) IS 'implementation of rate_sum aggregate';
+COMMENT ON FUNCTION billing._rate_sum_add(internal, billing.tariff, numeric) IS 'implementation of rate_sum aggregate';
 
-CREATE FUNCTION billing.rate_sum_combine(internal, internal) RETURNS internal
+CREATE FUNCTION billing._rate_sum_combine(internal, internal) RETURNS internal
 AS 'MODULE_PATHNAME', 'billing_rate_sum_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION billing.rate_sum_combine(internal, internal) IS 'implementation of rate_sum aggregate';
+COMMENT ON FUNCTION billing._rate_sum_combine(internal, internal) IS 'implementation of rate_sum aggregate';
 
-CREATE FUNCTION billing.rate_sum_serialize(internal) RETURNS bytea
+CREATE FUNCTION billing._rate_sum_serialize(internal) RETURNS bytea
 AS 'MODULE_PATHNAME', 'billing_rate_sum_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION billing.rate_sum_serialize(internal) IS 'implementation of rate_sum aggregate';
+COMMENT ON FUNCTION billing._rate_sum_serialize(internal) IS 'implementation of rate_sum aggregate';
 
-CREATE FUNCTION billing.rate_sum_deserialize(bytea, internal) RETURNS internal
+CREATE FUNCTION billing._rate_sum_deserialize(bytea, internal) RETURNS internal
 AS 'MODULE_PATHNAME', 'billing_rate_sum_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION billing.rate_sum_deserialize(bytea, internal) IS 'implementation of rate_sum aggregate';
+COMMENT ON FUNCTION billing._rate_sum_deserialize(bytea, internal) IS 'implementation of rate_sum aggregate';
 
-CREATE FUNCTION billing.rate_sum_final(internal) RETURNS numeric
+CREATE FUNCTION billing._rate_sum_final(internal) RETURNS numeric
 AS 'MODULE_PATHNAME', 'billing_rate_sum_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION billing.rate_sum_final(internal) IS 'implementation of rate_sum aggregate';
+COMMENT ON FUNCTION billing._rate_sum_final(internal) IS 'implementation of rate_sum aggregate';
 
 CREATE AGGREGATE billing.rate_sum(tariff billing.tariff, quantity numeric) (
-	SFUNC = billing.rate_sum_add, STYPE = internal, SSPACE = 64,
-	FINALFUNC = billing.rate_sum_final,
-	COMBINEFUNC = billing.rate_sum_combine,
-	SERIALFUNC = billing.rate_sum_serialize, DESERIALFUNC = billing.rate_sum_deserialize,
+	SFUNC = billing._rate_sum_add, STYPE = internal, SSPACE = 64,
+	FINALFUNC = billing._rate_sum_final,
+	COMBINEFUNC = billing._rate_sum_combine,
+	SERIALFUNC = billing._rate_sum_serialize, DESERIALFUNC = billing._rate_sum_deserialize,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE billing.rate_sum(billing.tariff, numeric)

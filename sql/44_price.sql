@@ -53,10 +53,16 @@ BEGIN
 				HINT = format('Give the price in %s.', own);
 		END IF;
 	END IF;
+	IF billing.tariff_each(NEW.tariff) AND how <> 'sum' THEN
+		RAISE EXCEPTION 'meter "%" has no amounts of events to price', NEW.meter USING
+			ERRCODE = 'invalid_parameter_value',
+			DETAIL = format('A tariff with "each" prices the quantity of every event, and the meter''s aggregation is %s.', how),
+			HINT = 'Leave "each" out, or take a meter of aggregation sum.';
+	END IF;
 	-- Money that might come back moves once: a volume price may fall when usage grows, a peak is known at the end; and
 	-- nobody is charged a period's minimum for its first event.
 	NEW.post := coalesce(NEW.post,
-		CASE WHEN billing.tariff_model(NEW.tariff) = 'graduated' AND how IN ('sum', 'count')
+		CASE WHEN billing.tariff_each(NEW.tariff) OR billing.tariff_model(NEW.tariff) = 'graduated' AND how IN ('sum', 'count')
 			AND (NEW.tariff::jsonb ->> 'min') IS NULL THEN 'cycle' ELSE 'counter' END);
 	NEW.weekdays := billing._check_conditions(NEW);
 	PERFORM billing._check_ties(NEW);
@@ -119,12 +125,12 @@ BEGIN
 		SELECT p.* FROM billing.price p
 		WHERE p.meter = _price_spans.meter AND p.currency = _price_spans.currency
 			AND p.region IN (_price_spans.region, '') AND p.account_id IN (_price_spans.owner, 0)
-	), conditional AS (
-		SELECT FROM candidate p WHERE billing._is_conditional(p.properties, p.weekdays, p.time_from, p.time_to)
+	), by_event AS (
+		SELECT FROM candidate p WHERE billing._is_conditional(p.properties, p.weekdays, p.time_from, p.time_to) OR billing.tariff_each(p.tariff)
 	), winner AS (
 		SELECT DISTINCT ON (e.valid_from) e.valid_from AS starts, p.*
 		FROM candidate e JOIN candidate p ON p.valid_from <= e.valid_from
-		WHERE NOT EXISTS (SELECT FROM conditional)
+		WHERE NOT EXISTS (SELECT FROM by_event)
 		ORDER BY e.valid_from, p.account_id <> 0 DESC, p.region <> '' DESC, p.valid_from DESC
 	)
 	SELECT w.starts, coalesce(lead(w.starts) OVER (ORDER BY w.starts), 'infinity'), w.price_id, w.line_id, w.tariff,
@@ -133,7 +139,7 @@ BEGIN
 END
 $fn$;
 COMMENT ON FUNCTION billing._price_spans(bigint, text, text, text)
-	IS 'which price is in force from when to when, for an account with prices of its own (owner) or everyone (0); nothing where prices have conditions, which each event is asked for';
+	IS 'which price is in force from when to when, for an account with prices of its own (owner) or everyone (0); nothing where a price has conditions or prices each event, so that events are looked at one by one';
 
 CREATE FUNCTION billing._price_at(account_id bigint, meter text, region text, currency text, properties jsonb, at timestamptz, time_zone text)
 	RETURNS bigint

@@ -2,11 +2,11 @@
 --
 -- Groups of usage (account, meter, region, resource) that lie in one price and one counter period, from their
 -- first event to their last, are final as they are: the fast path.  All others, and those whose prices have
--- conditions, are read again row by row, each row finds its own price and period, and what has none goes to billing.unrated: the slow path.  Both end in
+-- conditions or price each event, are read again row by row, each row finds its own price and period, and what has none goes to billing.unrated: the slow path.  Both end in
 -- the same place, where running totals become charges:
 --
 --   quantity_to   the position's quantity after this group, by the meter's aggregation
---   exact_to      the tariff of quantity_to
+--   exact_to      the tariff of quantity_to; where each event is priced on its own, the sum of their prices
 --   line_exact    exact amount of the whole position after this group, all prices of its line together
 --   amount        round(line_exact) - what was posted so far: so that charges add up to the rounded total
 
@@ -79,7 +79,8 @@ BEGIN
 			AND (account_from + 1 = account_to
 				OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = r.account_id))
 	), priced_row AS MATERIALIZED (
-		SELECT w.*, m.aggregation, p.price_id, t.period_start, t.period_end
+		SELECT w.*, m.aggregation, p.price_id, t.period_start, t.period_end,
+			CASE WHEN billing.tariff_each(p.tariff) THEN p.tariff END AS each_tariff
 		FROM slow_row w
 		LEFT JOIN billing.account a USING (account_id)
 		LEFT JOIN billing.meter m USING (meter)
@@ -100,19 +101,21 @@ BEGIN
 		SELECT f.account_id, f.line_id, f.period_start, CASE f.scope WHEN 'resource' THEN f.resource ELSE '' END AS counter_resource,
 			f.price_id, 1 AS branch, NULL::timestamptz AS last_time, NULL::text COLLATE "C" AS last_key,
 			CASE f.aggregation WHEN 'max' THEN f.peak END AS peak, f.region, f.resource, f.meter, f.aggregation,
-			CASE f.aggregation WHEN 'count' THEN f.events ELSE f.total END AS added, NULL::numeric AS last_value, f.post, f.period_end,
+			CASE f.aggregation WHEN 'count' THEN f.events ELSE f.total END AS added, NULL::numeric AS last_value,
+			NULL::numeric AS each_added, f.post, f.period_end,
 			f.time_zone, f.decimals, f.invoice_period
 		FROM fast f
 		UNION ALL
 		SELECT w.account_id, p.line_id, w.period_start, CASE p.scope WHEN 'resource' THEN w.resource ELSE '' END,
 			w.price_id, 2, CASE w.aggregation WHEN 'last' THEN w.last_time END, CASE w.aggregation WHEN 'last' THEN w.last_key END,
 			CASE w.aggregation WHEN 'max' THEN w.peak END, w.region, w.resource, w.meter, w.aggregation,
-			CASE w.aggregation WHEN 'count' THEN w.events ELSE w.total END, w.last_value, p.post, w.period_end,
+			CASE w.aggregation WHEN 'count' THEN w.events ELSE w.total END, w.last_value, w.each_added, p.post, w.period_end,
 			h.time_zone, h.decimals, h.invoice_period
 		FROM (SELECT r.account_id, r.meter, r.region, r.resource, r.aggregation, r.price_id, r.period_start, r.period_end,
 				sum(r.quantity) AS total, count(*) AS events, max(r.quantity) AS peak, max(r.event_time) AS last_time,
 				(array_agg(r.event_key ORDER BY r.event_time DESC, r.event_key DESC))[1] AS last_key,
-				(array_agg(r.quantity ORDER BY r.event_time DESC, r.event_key DESC))[1] AS last_value
+				(array_agg(r.quantity ORDER BY r.event_time DESC, r.event_key DESC))[1] AS last_value,
+				billing.rate_sum(r.each_tariff, r.quantity) AS each_added
 			FROM priced_row r WHERE r.price_id IS NOT NULL
 			GROUP BY r.account_id, r.meter, r.region, r.resource, r.aggregation, r.price_id, r.period_start, r.period_end) w
 		JOIN billing.price p USING (price_id)
@@ -122,6 +125,7 @@ BEGIN
 		-- so that the row before holds all that came before.  The order is total: both windows agree on the last row.
 		SELECT p.*, coalesce(o.quantity, 0) AS old_quantity, coalesce(o.line_exact, 0) AS old_line_exact,
 			coalesce(o.line_posted, 0) AS old_line_posted,
+			coalesce(o.exact_amount, 0) + sum(p.each_added) OVER counter AS each_to,
 			o.quantity IS NULL AND row_number() OVER counter = 1 AS opens,
 			lead(p.price_id) OVER counter IS NULL AS last_of_counter,
 			CASE WHEN p.aggregation IN ('sum', 'count') THEN coalesce(o.quantity, 0) + sum(p.added) OVER counter
@@ -142,6 +146,7 @@ BEGIN
 		FROM part p
 		CROSS JOIN LATERAL (
 			SELECT sum(o.quantity) FILTER (WHERE o.price_id = p.price_id) AS quantity,
+				sum(o.exact_amount) FILTER (WHERE o.price_id = p.price_id) AS exact_amount,
 				max(o.last_event_time) FILTER (WHERE o.price_id = p.price_id) AS last_event_time,
 				max(o.last_event_key) FILTER (WHERE o.price_id = p.price_id) AS last_event_key,
 				sum(o.exact_amount) AS line_exact, sum(o.posted_amount) AS line_posted
@@ -153,8 +158,9 @@ BEGIN
 			ORDER BY p.last_time, p.last_key, p.peak, p.region, p.resource, p.branch ROWS UNBOUNDED PRECEDING)
 	), rated AS (
 		-- a counter that is new was worth nothing before, even where its tariff asks for money at quantity 0
-		SELECT c.*, q.quantity_from, billing.rate(p.tariff, c.quantity_to) AS exact_to,
-			CASE WHEN c.opens THEN 0 ELSE billing.rate(p.tariff, q.quantity_from) END AS exact_from
+		SELECT c.*, q.quantity_from, CASE WHEN c.each_added IS NULL THEN billing.rate(p.tariff, c.quantity_to) ELSE c.each_to END AS exact_to,
+			CASE WHEN c.each_added IS NOT NULL THEN c.each_to - c.each_added WHEN c.opens THEN 0
+				ELSE billing.rate(p.tariff, q.quantity_from) END AS exact_from
 		FROM counted c
 		JOIN billing.price p USING (price_id)
 		CROSS JOIN LATERAL (SELECT coalesce(c.stepped_from, c.quantity_to - c.added) AS quantity_from) q

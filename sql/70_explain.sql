@@ -90,12 +90,16 @@ BEGIN
 				THEN format(', for properties %s, weekdays %s, %s to %s', p.properties, p.weekdays, p.time_from, p.time_to) ELSE '' END);
 	RETURN QUERY SELECT 3, 'counter before', coalesce(before.quantity, 0), NULL::numeric, before.exact,
 		format('in the %s from %s', l.counter, c.period_start);
+	IF billing.tariff_each(p.tariff) THEN
+		RETURN QUERY SELECT 4, 'events', c.quantity, NULL::numeric, c.exact_amount, 'each priced on its own: billing.rate(tariff, quantity), added up';
+	END IF;
 	-- tier 0 is what a tariff's min, max and digits change
 	RETURN QUERY SELECT 4, CASE WHEN t.tier = 0 THEN 'limits' ELSE format('tier %s', t.tier) END, t.quantity, t.price, t.amount,
 		CASE WHEN t.tier = 0 THEN 'the tariff''s min, max and digits'
 			ELSE format('%s to %s: %s per %s%s', t.lower, coalesce(t.upper::text, 'beyond'), t.price, t.per,
 				CASE WHEN t.flat <> 0 THEN format(', flat %s', t.flat) ELSE '' END) END
-		FROM billing._tier_steps(p.tariff, before.quantity, coalesce(before.quantity, 0) + c.quantity) t;
+		FROM billing._tier_steps(p.tariff, before.quantity, coalesce(before.quantity, 0) + c.quantity) t
+		WHERE NOT billing.tariff_each(p.tariff);
 	RETURN QUERY SELECT 5, 'counter after', coalesce(before.quantity, 0) + c.quantity, NULL::numeric, before.exact + c.exact_amount,
 		format('exact amount of this charge: %s', c.exact_amount);
 	RETURN QUERY SELECT 6, 'posted', NULL::numeric, NULL::numeric, c.amount,
@@ -149,7 +153,7 @@ BEGIN
 	-- on top of what the counter period holds; resources with counters of their own start at 0
 	SELECT o.quantity INTO used FROM billing.position o, billing.period_of(p.counter, quote.at, a.time_zone) t
 	WHERE o.account_id = a.account_id AND o.line_id = p.line_id AND o.price_id = p.price_id
-		AND o.period_start = t.period_start AND o.resource = '';
+		AND o.period_start = t.period_start AND o.resource = '' AND NOT billing.tariff_each(p.tariff);
 	RETURN QUERY SELECT t.*, a.currency
 	FROM billing._tier_steps(p.tariff, used, CASE WHEN m.aggregation IN ('sum', 'count') THEN coalesce(used, 0) + quote.quantity
 		WHEN m.aggregation = 'max' THEN greatest(used, quote.quantity) ELSE quote.quantity END) t;

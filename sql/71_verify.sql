@@ -75,7 +75,8 @@ AS $fn$
 	UNION ALL
 	SELECT 'position and tariff', o.account_id, format('price %s, period %s: %s for %s', o.price_id, o.period_start, o.exact_amount, o.quantity)
 	FROM billing.position o JOIN billing.price p USING (price_id)
-	WHERE o.exact_amount <> billing.rate(p.tariff, o.quantity)
+	-- what prices each event can not be told from the sum of their quantities
+	WHERE NOT billing.tariff_each(p.tariff) AND o.exact_amount <> billing.rate(p.tariff, o.quantity)
 	UNION ALL
 	SELECT 'position and posting', o.account_id, format('line %s, period %s: %s posted of %s', o.line_id, o.period_start, sum(o.posted_amount), sum(o.exact_amount))
 	FROM billing.position o JOIN billing.account a USING (account_id) JOIN billing.currency c USING (currency)

@@ -40,6 +40,9 @@
 /* an instant before the start or beyond the last partition */
 #define ERRCODE_BILLING_TIME_OUT_OF_RANGE MAKE_SQLSTATE('U', 'B', '0', '1', '3')
 
+/* raised in sql/45_condition.sql: two prices of equal rank that one event can meet */
+#define ERRCODE_BILLING_PRICE_TIE MAKE_SQLSTATE('U', 'B', '0', '1', '4')
+
 /* UBT: the tariff type. A quantity beyond a tariff's hard last tier */
 #define ERRCODE_BILLING_TARIFF_LIMIT MAKE_SQLSTATE('U', 'B', 'T', '0', '1')
 

@@ -55,7 +55,7 @@ COMMENT ON COLUMN billing.price.valid_from IS 'instant from which it takes over,
 COMMENT ON COLUMN billing.price.tariff IS 'the tariff, see type billing.tariff; immutable, as the whole row';
 COMMENT ON COLUMN billing.price.counter IS 'hour, day or month: when the tiers start anew, in the account''s zone';
 COMMENT ON COLUMN billing.price.post
-	IS 'cycle: every settlement posts the difference; counter: money moves once, when the counter period closes; default: cycle for graduated prices of sums and counts without a min, counter for all others';
+	IS 'cycle: every settlement posts the difference; counter: money moves once, when the counter period closes; default: cycle for graduated prices of sums and counts without a min, and for each; counter for all others';
 COMMENT ON COLUMN billing.price.scope IS 'account: one counter for all resources; resource: one for each';
 COMMENT ON COLUMN billing.price.properties IS 'for usage whose properties hold all of these, an object of plain values: {"model": "large"}; {} any';
 COMMENT ON COLUMN billing.price.weekdays IS 'for usage on these days of the week in the account''s zone, 1 Monday to 7 Sunday';
