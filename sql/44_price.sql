@@ -59,6 +59,9 @@ BEGIN
 			DETAIL = format('A tariff with "each" prices the quantity of every event, and the meter''s aggregation is %s.', how),
 			HINT = 'Leave "each" out, or take a meter of aggregation sum.';
 	END IF;
+	IF billing._is_windowed(how) THEN
+		PERFORM billing._check_windowed_price(NEW);
+	END IF;
 	-- Money that might come back moves once: a volume price may fall when usage grows, a peak is known at the end; and
 	-- nobody is charged a period's minimum for its first event.
 	NEW.post := coalesce(NEW.post,

@@ -6,7 +6,8 @@
 -- the same place, where running totals become charges:
 --
 --   quantity_to   the position's quantity after this group, by the meter's aggregation
---   exact_to      the tariff of quantity_to; where each event is priced on its own, the sum of their prices
+--   exact_to      the tariff of quantity_to; or what it was and added_exact, where each event is priced on its own, and
+--                 where nothing comes to it until the period closes and its window is read (sql/52_window.sql)
 --   line_exact    exact amount of the whole position after this group, all prices of its line together
 --   amount        round(line_exact) - what was posted so far: so that charges add up to the rounded total
 
@@ -101,15 +102,16 @@ BEGIN
 		SELECT f.account_id, f.line_id, f.period_start, CASE f.scope WHEN 'resource' THEN f.resource ELSE '' END AS counter_resource,
 			f.price_id, 1 AS branch, NULL::timestamptz AS last_time, NULL::text COLLATE "C" AS last_key,
 			CASE f.aggregation WHEN 'max' THEN f.peak END AS peak, f.region, f.resource, f.meter, f.aggregation,
-			CASE f.aggregation WHEN 'count' THEN f.events ELSE f.total END AS added, NULL::numeric AS last_value,
-			NULL::numeric AS each_added, f.post, f.period_end,
+			CASE WHEN billing._is_windowed(f.aggregation) THEN 0 WHEN f.aggregation = 'count' THEN f.events ELSE f.total END AS added,
+			NULL::numeric AS last_value, CASE WHEN billing._is_windowed(f.aggregation) THEN 0::numeric END AS added_exact, f.post, f.period_end,
 			f.time_zone, f.decimals, f.invoice_period
 		FROM fast f
 		UNION ALL
 		SELECT w.account_id, p.line_id, w.period_start, CASE p.scope WHEN 'resource' THEN w.resource ELSE '' END,
 			w.price_id, 2, CASE w.aggregation WHEN 'last' THEN w.last_time END, CASE w.aggregation WHEN 'last' THEN w.last_key END,
 			CASE w.aggregation WHEN 'max' THEN w.peak END, w.region, w.resource, w.meter, w.aggregation,
-			CASE w.aggregation WHEN 'count' THEN w.events ELSE w.total END, w.last_value, w.each_added, p.post, w.period_end,
+			CASE WHEN billing._is_windowed(w.aggregation) THEN 0 WHEN w.aggregation = 'count' THEN w.events ELSE w.total END, w.last_value,
+			CASE WHEN billing._is_windowed(w.aggregation) THEN 0 ELSE w.each_added END, p.post, w.period_end,
 			h.time_zone, h.decimals, h.invoice_period
 		FROM (SELECT r.account_id, r.meter, r.region, r.resource, r.aggregation, r.price_id, r.period_start, r.period_end,
 				sum(r.quantity) AS total, count(*) AS events, max(r.quantity) AS peak, max(r.event_time) AS last_time,
@@ -125,10 +127,11 @@ BEGIN
 		-- so that the row before holds all that came before.  The order is total: both windows agree on the last row.
 		SELECT p.*, coalesce(o.quantity, 0) AS old_quantity, coalesce(o.line_exact, 0) AS old_line_exact,
 			coalesce(o.line_posted, 0) AS old_line_posted,
-			coalesce(o.exact_amount, 0) + sum(p.each_added) OVER counter AS each_to,
+			coalesce(o.exact_amount, 0) + sum(p.added_exact) OVER counter AS added_to,
 			o.quantity IS NULL AND row_number() OVER counter = 1 AS opens,
 			lead(p.price_id) OVER counter IS NULL AS last_of_counter,
-			CASE WHEN p.aggregation IN ('sum', 'count') THEN coalesce(o.quantity, 0) + sum(p.added) OVER counter
+			CASE WHEN p.aggregation IN ('sum', 'count') OR billing._is_windowed(p.aggregation)
+					THEN coalesce(o.quantity, 0) + sum(p.added) OVER counter
 				WHEN p.aggregation = 'max' THEN greatest(o.quantity, p.peak)
 				WHEN (p.last_time, p.last_key) > (o.last_event_time, o.last_event_key) OR o.last_event_time IS NULL
 					THEN p.last_value
@@ -158,14 +161,14 @@ BEGIN
 			ORDER BY p.last_time, p.last_key, p.peak, p.region, p.resource, p.branch ROWS UNBOUNDED PRECEDING)
 	), rated AS (
 		-- a counter that is new was worth nothing before, even where its tariff asks for money at quantity 0
-		SELECT c.*, q.quantity_from, CASE WHEN c.each_added IS NULL THEN billing.rate(p.tariff, c.quantity_to) ELSE c.each_to END AS exact_to,
-			CASE WHEN c.each_added IS NOT NULL THEN c.each_to - c.each_added WHEN c.opens THEN 0
+		SELECT c.*, q.quantity_from, CASE WHEN c.added_exact IS NULL THEN billing.rate(p.tariff, c.quantity_to) ELSE c.added_to END AS exact_to,
+			CASE WHEN c.added_exact IS NOT NULL THEN c.added_to - c.added_exact WHEN c.opens THEN 0
 				ELSE billing.rate(p.tariff, q.quantity_from) END AS exact_from
 		FROM counted c
 		JOIN billing.price p USING (price_id)
 		CROSS JOIN LATERAL (SELECT coalesce(c.stepped_from, c.quantity_to - c.added) AS quantity_from) q
 	), summed AS (
-		SELECT r.*, r.post = 'counter' AND r.period_end > billing.cycle_start(the_cycle) AS deferred,
+		SELECT r.*, r.post = 'counter' AND (r.period_end > billing.cycle_start(the_cycle) OR billing._is_windowed(r.aggregation)) AS deferred,
 			r.old_line_exact + sum(r.exact_to - r.exact_from) OVER line AS line_exact,
 			row_number() OVER line = 1 AS first_of_line, lead(r.line_id) OVER line IS NULL AS last_of_line
 		FROM rated r
@@ -184,7 +187,10 @@ BEGIN
 		INSERT INTO billing.position (account_id, line_id, period_start, resource, price_id, period_end, quantity,
 			last_event_time, last_event_key, exact_amount, posted_amount, closes_at)
 		SELECT r.account_id, r.line_id, r.period_start, r.counter_resource, r.price_id, r.period_end, r.quantity_to,
-			r.kept_time, r.kept_key, r.exact_to, r.line_amount, CASE WHEN r.deferred THEN r.period_end END
+			r.kept_time, r.kept_key, r.exact_to, r.line_amount,
+			-- a window that had closed is read again when this cycle is settled
+			CASE WHEN r.deferred THEN CASE WHEN r.period_end > billing.cycle_start(the_cycle) THEN r.period_end
+				ELSE billing.cycle_start(the_cycle + 1) END END
 		FROM result r
 		WHERE r.last_of_counter
 		ON CONFLICT (account_id, line_id, period_start, resource, price_id) DO UPDATE

@@ -4,31 +4,47 @@ CREATE FUNCTION billing._close_positions(account_from bigint, account_to bigint,
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
-	-- One charge for each position: its rounded total.  The charges that carried its quantities had no amount.
-	WITH total AS MATERIALIZED (
-		SELECT d.account_id, d.line_id, d.period_start, d.resource, max(d.price_id) AS price_id, l.meter, l.region,
-			s.invoice_period, a.time_zone, round(sum(d.exact_amount), c.decimals) - sum(d.posted_amount) AS amount
+	-- One charge for each position: its rounded total.  The charges that carried its quantities had no amount.  A window is
+	-- read now, and its charge carries what it says as well.
+	WITH measured AS MATERIALIZED (
+		SELECT w.*, billing.rate(p.tariff, w.quantity) AS exact_amount
+		FROM billing._window_quantities(account_from, account_to, timer,
+			billing.cycle_of(timer - interval '1 microsecond') + 1) w JOIN billing.price p USING (price_id)
+	), part AS MATERIALIZED (
+		SELECT d.account_id, d.line_id, d.period_start, d.resource, d.price_id, d.posted_amount,
+			coalesce(w.quantity, d.quantity) AS quantity, coalesce(w.exact_amount, d.exact_amount) AS exact_amount,
+			coalesce(w.quantity - d.quantity, 0) AS added, coalesce(w.exact_amount - d.exact_amount, 0) AS added_exact
 		FROM (SELECT DISTINCT o.account_id, o.line_id, o.period_start, o.resource FROM billing.position o
 			WHERE o.closes_at = timer AND o.account_id >= account_from AND o.account_id < account_to
 				AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = o.account_id))) k
 		JOIN billing.position d USING (account_id, line_id, period_start, resource)
+		LEFT JOIN measured w USING (account_id, line_id, period_start, resource, price_id)
+	), total AS MATERIALIZED (
+		SELECT d.account_id, d.line_id, d.period_start, d.resource, max(d.price_id) AS price_id, l.meter, l.region,
+			s.invoice_period, a.time_zone, round(sum(d.exact_amount), c.decimals) - sum(d.posted_amount) AS amount
+		FROM part d
 		JOIN billing.price_line l USING (line_id)
 		JOIN billing.account a USING (account_id)
 		JOIN billing.account_state s USING (account_id)
 		JOIN billing.currency c ON c.currency = a.currency
 		GROUP BY d.account_id, d.line_id, d.period_start, d.resource, l.meter, l.region, s.invoice_period, a.time_zone, c.decimals
+	), step AS MATERIALIZED (
+		SELECT t.account_id, t.line_id, t.period_start, t.resource, d.price_id, t.meter, t.region, t.invoice_period, t.time_zone,
+			d.quantity, d.exact_amount, d.added, d.added_exact, CASE WHEN d.price_id = t.price_id THEN t.amount ELSE 0 END AS amount
+		FROM total t JOIN part d USING (account_id, line_id, period_start, resource)
 	), closed AS (
 		UPDATE billing.position p
-		SET closes_at = NULL, posted_amount = p.posted_amount + CASE WHEN p.price_id = t.price_id THEN t.amount ELSE 0 END
-		FROM total t
+		SET closes_at = NULL, quantity = t.quantity, exact_amount = t.exact_amount, posted_amount = p.posted_amount + t.amount
+		FROM step t
 		WHERE p.account_id = t.account_id AND p.line_id = t.line_id AND p.period_start = t.period_start AND p.resource = t.resource
+			AND p.price_id = t.price_id
 	), charged AS (
 		INSERT INTO billing.charge (account_id, cycle, period_start, meter, region, resource, source, source_id,
 			quantity, exact_amount, amount, invoice_period)
 		SELECT t.account_id, billing.cycle_of(timer - interval '1 microsecond'), t.period_start, t.meter, t.region,
-			t.resource, 'tariff', t.price_id, 0, 0, t.amount,
+			t.resource, 'tariff', t.price_id, t.added, t.added_exact, t.amount,
 			greatest(t.invoice_period, (billing.period_of('month', t.period_start, t.time_zone)).period_start)
-		FROM total t WHERE t.amount <> 0
+		FROM step t WHERE t.amount <> 0 OR t.added <> 0 OR t.added_exact <> 0
 	), wallet AS (
 		UPDATE billing.account_state s
 		SET balance = s.balance - m.amount, unbilled = s.unbilled + m.amount,

@@ -65,7 +65,7 @@ BEGIN
 	WHERE o.account_id = c.account_id AND o.line_id = l.line_id AND o.price_id = p.price_id
 		AND o.period_start = c.period_start AND o.resource = CASE l.scope WHEN 'resource' THEN c.resource ELSE '' END;
 	-- of the cycle's rows, those that found this price and period
-	SELECT count(*) AS events, min(u.event_time) AS first_at, max(u.event_time) AS last_at,
+	SELECT count(*) AS events, min(u.event_time) AS first_at, max(u.event_time) AS last_at, m.aggregation,
 		CASE m.aggregation WHEN 'count' THEN count(*) WHEN 'sum' THEN coalesce(sum(u.quantity), 0) END AS quantity INTO seen
 	FROM billing.meter m
 	CROSS JOIN billing.account a
@@ -77,7 +77,9 @@ BEGIN
 	GROUP BY m.aggregation;
 
 	RETURN QUERY SELECT 1, 'usage', c.quantity, NULL::numeric, NULL::numeric,
-		CASE WHEN c.quantity = 0 AND c.exact_amount = 0
+		CASE WHEN billing._is_windowed(seen.aggregation)
+			THEN format('%s of %s in the counter period, read when it closed or when late events were settled', seen.aggregation, c.meter)
+			WHEN c.quantity = 0 AND c.exact_amount = 0
 			THEN format('the counter period of %s closed; its quantities came with earlier charges', l.meter)
 			ELSE format('%s events of %s%s%s%s, settled with the cycle of %s%s', CASE WHEN seen.events > 0 THEN seen.events::text ELSE 'earlier' END, c.meter,
 				CASE WHEN c.region <> '' THEN ' in ' || c.region ELSE '' END,

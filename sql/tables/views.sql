@@ -25,18 +25,21 @@ SELECT u.account_id, u.meter, u.region, u.resource, date_trunc('hour', u.event_t
 	CASE m.aggregation
 		WHEN 'count' THEN count(*)
 		WHEN 'max' THEN max(u.quantity)
+		WHEN 'percentile' THEN max(u.quantity)
+		WHEN 'peak_mean' THEN max(u.quantity)
 		WHEN 'last' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC))[1]
+		WHEN 'unique' THEN count(DISTINCT CASE WHEN m.unique_property IS NULL THEN u.resource ELSE u.properties ->> m.unique_property END)
 		ELSE sum(u.quantity) END AS quantity,
 	count(*) AS events
 FROM billing.usage u LEFT JOIN billing.meter m USING (meter)
-GROUP BY u.account_id, u.meter, u.region, u.resource, 5, m.aggregation;
+GROUP BY u.account_id, u.meter, u.region, u.resource, 5, m.aggregation, m.unique_property;
 COMMENT ON VIEW billing.usage_by_hour IS 'usage by UTC hour of its event_time, settled or not';
 COMMENT ON COLUMN billing.usage_by_hour.account_id IS 'who used it';
 COMMENT ON COLUMN billing.usage_by_hour.meter IS 'what was used';
 COMMENT ON COLUMN billing.usage_by_hour.region IS 'where';
 COMMENT ON COLUMN billing.usage_by_hour.resource IS 'by which resource';
 COMMENT ON COLUMN billing.usage_by_hour.hour IS 'start of the hour';
-COMMENT ON COLUMN billing.usage_by_hour.quantity IS 'by the meter''s aggregation; the sum while the meter is unknown';
+COMMENT ON COLUMN billing.usage_by_hour.quantity IS 'by the meter''s aggregation; the highest for percentile and peak_mean; the sum while the meter is unknown';
 COMMENT ON COLUMN billing.usage_by_hour.events IS 'number of rows';
 
 CREATE OR REPLACE VIEW billing.usage_by_day WITH (security_invoker = true) AS
@@ -45,18 +48,21 @@ SELECT u.account_id, u.meter, u.region, u.resource,
 	CASE m.aggregation
 		WHEN 'count' THEN count(*)
 		WHEN 'max' THEN max(u.quantity)
+		WHEN 'percentile' THEN max(u.quantity)
+		WHEN 'peak_mean' THEN max(u.quantity)
 		WHEN 'last' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC))[1]
+		WHEN 'unique' THEN count(DISTINCT CASE WHEN m.unique_property IS NULL THEN u.resource ELSE u.properties ->> m.unique_property END)
 		ELSE sum(u.quantity) END AS quantity,
 	count(*) AS events
 FROM billing.usage u LEFT JOIN billing.meter m USING (meter) LEFT JOIN billing.account a USING (account_id)
-GROUP BY u.account_id, u.meter, u.region, u.resource, 5, m.aggregation;
+GROUP BY u.account_id, u.meter, u.region, u.resource, 5, m.aggregation, m.unique_property;
 COMMENT ON VIEW billing.usage_by_day IS 'usage by day in the account''s zone, settled or not';
 COMMENT ON COLUMN billing.usage_by_day.account_id IS 'who used it';
 COMMENT ON COLUMN billing.usage_by_day.meter IS 'what was used';
 COMMENT ON COLUMN billing.usage_by_day.region IS 'where';
 COMMENT ON COLUMN billing.usage_by_day.resource IS 'by which resource';
 COMMENT ON COLUMN billing.usage_by_day.day IS 'the day';
-COMMENT ON COLUMN billing.usage_by_day.quantity IS 'by the meter''s aggregation; the sum while the meter is unknown';
+COMMENT ON COLUMN billing.usage_by_day.quantity IS 'by the meter''s aggregation; the highest for percentile and peak_mean; the sum while the meter is unknown';
 COMMENT ON COLUMN billing.usage_by_day.events IS 'number of rows';
 
 CREATE OR REPLACE VIEW billing.charges WITH (security_invoker = true) AS
