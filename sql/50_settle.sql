@@ -188,9 +188,9 @@ BEGIN
 			last_event_time, last_event_key, exact_amount, posted_amount, closes_at)
 		SELECT r.account_id, r.line_id, r.period_start, r.counter_resource, r.price_id, r.period_end, r.quantity_to,
 			r.kept_time, r.kept_key, r.exact_to, r.line_amount,
-			-- a window that had closed is read again when this cycle is settled
+			-- a window that had closed is read again as soon as this cycle is settled, before any other timer
 			CASE WHEN r.deferred THEN CASE WHEN r.period_end > billing.cycle_start(the_cycle) THEN r.period_end
-				ELSE billing.cycle_start(the_cycle + 1) END END
+				ELSE billing.cycle_start(the_cycle) + interval '1 microsecond' END END
 		FROM result r
 		WHERE r.last_of_counter
 		ON CONFLICT (account_id, line_id, period_start, resource, price_id) DO UPDATE

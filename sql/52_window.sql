@@ -1,6 +1,6 @@
 -- Meters whose quantity is no running total: percentile, peak_mean, unique.  Their window, the counter period, is read
--- once, when it closes; until then a position stands for it and carries nothing.  What comes late opens it again for the
--- end of the cycle with which it settles, and then it is read anew: the difference is posted.
+-- once, when it closes; until then a position stands for it and carries nothing.  What comes late opens it again, and as
+-- soon as its cycle is settled it is read anew: the difference is posted.
 
 -- not pinned: meant to be inlined
 CREATE FUNCTION billing._is_windowed(aggregation text) RETURNS boolean
@@ -96,9 +96,9 @@ AS $fn$
 			(w.period_end AT TIME ZONE w.time_zone)::date - (w.period_start AT TIME ZONE w.time_zone)::date AS days
 		FROM window_ w
 	)
-	-- a quotient has no more than 20 decimals, half away from zero: div() cuts behind the 30th
+	-- a quotient has no more than 20 decimals, half away from zero: div() cuts behind the 30th, where / would cut sooner
 	SELECT m.account_id, m.line_id, m.period_start, m.resource, m.price_id,
-		coalesce(CASE WHEN m.by_valid_days THEN trim_scale(round(div(m.quantity * m.valid_days * 1e30, greatest(m.days, 1)) / 1e30, 20)) ELSE m.quantity END, 0)
+		coalesce(CASE WHEN m.by_valid_days THEN trim_scale(round(div(m.quantity * m.valid_days * 1e30, greatest(m.days, 1)) * 1e-30, 20)) ELSE m.quantity END, 0)
 	FROM measured m
 $fn$;
 COMMENT ON FUNCTION billing._window_quantities(bigint, bigint, timestamptz, integer)

@@ -17,6 +17,10 @@ ZONES = ["UTC", "Asia/Kolkata", "America/New_York", "America/Havana", "Australia
          "America/St_Johns", "Pacific/Auckland", "Europe/Berlin", "Asia/Kathmandu"]
 CURRENCIES = {"USD": 2, "JPY": 0, "KWD": 3}
 REGIONS = ["", "EU", "US", "AP"]
+# what prices ask for: properties, weekdays (1 Monday), hours; None is any.  No two of one rank can meet one event.
+ANY = (None, None, None)
+CONDITIONS = [ANY, (("m", "a"), None, None), (("m", "b"), None, None), (None, (6, 7), None), (None, None, (22, 6)), (("m", "a"), (6, 7), None)]
+WINDOWED = {"p95": "percentile", "p90": "percentile", "mean": "peak_mean", "unique": "unique"}
 # starts whose two months hold a change of clocks somewhere
 STARTS = [(2019, 10), (2020, 3), (2020, 10), (2021, 2), (2021, 9), (2022, 3), (2023, 10), (2024, 2), (2025, 12)]
 
@@ -41,12 +45,26 @@ def period(counter, at, zone):
     return tuple(w.replace(tzinfo=tz, fold=0).astimezone(UTC) for w in (wall, following))
 
 
+def meets(condition, properties, at, zone):
+    pair, weekdays, hours = condition
+    wall = at.astimezone(ZoneInfo(zone))
+    return ((pair is None or pair in properties) and (weekdays is None or wall.isoweekday() in weekdays)
+            and (hours is None or wall.hour >= hours[0] or wall.hour < hours[1]))
+
+
+def asks(condition):
+    """How much a price asks for; the greater wins."""
+    pair, weekdays, hours = condition
+    return pair is not None, -(len(weekdays) if weekdays else 7), -((hours[1] - hours[0]) % 24 if hours else 24)
+
+
 # --- prices ---------------------------------------------------------------------------------------------------
 
 class Tariff:
     def __init__(self, rng):
         self.model = rng.choice(["graduated", "graduated", "volume"])
         self.per = rng.choice([1, 1, 1000])
+        self.each = False
         bounds = sorted(rng.sample(range(1, 400), rng.randint(0, 3)))
         self.tiers = []  # upper, price, flat
         for upper in bounds + [None]:
@@ -59,7 +77,8 @@ class Tariff:
 
     def text(self):
         per = f" per {self.per}" if self.per != 1 else ""
-        return f"{self.model}{per}: " + ", ".join(
+        each = " each" if self.each else ""
+        return f"{self.model}{per}{each}: " + ", ".join(
             (f"flat {number(f)} + " if f else "") + number(p) + (f" up to {number(u)}" if u is not None else " beyond")
             for u, p, f in self.tiers)
 
@@ -95,8 +114,18 @@ def rounded(amount, decimals):
     return F((units + F(1, 2)).__floor__(), 10**decimals) * (1 if amount >= 0 else -1)
 
 
+def to_20(value):
+    """As it is if it has a last decimal, else to 20 of them."""
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return value if rest == 1 else rounded(value, 20)
+
+
 class Price:
-    def __init__(self, rng, meter, region, currency, account, valid_from, tariff=None, counter=None, post=None, scope=None):
+    def __init__(self, rng, meter, region, currency, account, valid_from, tariff=None, counter=None, post=None, scope=None, condition=ANY):
+        self.condition = condition
         self.meter, self.region, self.currency, self.account, self.valid_from = meter, region, currency, account, valid_from
         self.tariff = tariff or Tariff(rng)
         self.counter = counter or rng.choice(["hour", "day", "month", "month"])
@@ -104,8 +133,12 @@ class Price:
         self.given_post = rng.choice([None, None, "cycle", "counter"]) if post is None else post
 
     def post(self, aggregation):
+        if aggregation in WINDOWED.values():
+            return "counter"
         if self.given_post:
             return self.given_post
+        if self.tariff.each:
+            return "cycle"
         return "cycle" if self.tariff.model == "graduated" and aggregation in ("sum", "count") else "counter"
 
 
@@ -117,7 +150,7 @@ class World:
         year, month = STARTS[seed % len(STARTS)]
         self.start = datetime(year, month, 1, tzinfo=UTC)
         self.span = timedelta(days=58)
-        self.meters = {"requests": "count", "bytes": "sum", "storage": "sum", "peak": "max", "seats": "last", "later": "sum"}
+        self.meters = {"requests": "count", "bytes": "sum", "storage": "sum", "peak": "max", "seats": "last", "later": "sum", **WINDOWED}
         self.accounts = {n: (rng.choice(ZONES), rng.choice(list(CURRENCIES))) for n in range(1, accounts + 1)}
 
         clocks = sorted(self.start + timedelta(minutes=rng.randint(60, int(self.span.total_seconds() // 60))) for _ in range(12))
@@ -145,12 +178,19 @@ class World:
     def make_prices(self):
         rng, rounds, taken = self.rng, len(self.clocks), set()
 
-        def add(r, meter, region, currency, account, valid_from, like=None):
-            if (meter, region, currency, account, valid_from) in taken:
+        def add(r, meter, region, currency, account, valid_from, like=None, condition=ANY):
+            if meter in WINDOWED:  # their prices can not go back behind what is settled
+                r = 0
+                if account and self.opened[account]:
+                    return None
+            if (meter, region, currency, account, valid_from, condition) in taken:
                 return None
-            taken.add((meter, region, currency, account, valid_from))
-            own = {} if like is None else {"counter": like.counter, "scope": like.scope, "post": like.given_post}
-            price = Price(rng, meter, region, currency, account, valid_from, **own)
+            taken.add((meter, region, currency, account, valid_from, condition))
+            own = {} if like is None else {"counter": like.counter, "scope": like.scope, "post": like.given_post, "condition": like.condition}
+            price = Price(rng, meter, region, currency, account, valid_from, **{"condition": condition, **own})
+            price.tariff.each = self.meters[meter] == "sum" and rng.random() < 0.15
+            if meter in WINDOWED:
+                price.given_post = None
             self.prices[max(r, self.made[meter], self.opened[account] if account else 0)].append(price)
             return price
 
@@ -167,6 +207,12 @@ class World:
                         # inserted when their instant is long past: they rate what was not rated yet
                         add(rng.choice([0, 0, rng.randint(1, rounds - 3)]), meter, region, currency, 0, self.instant(),
                             first if rng.random() < 0.7 else None)
+                    if rng.random() < 0.4:  # and some for certain properties, days or hours
+                        for condition in rng.sample(CONDITIONS[1:], rng.choice([1, 2, 3])):
+                            like = add(rng.choice([0, 0, rng.randint(1, rounds - 3)]), meter, region, currency, 0,
+                                       None if rng.random() < 0.6 else self.instant(), condition=condition)
+                            if like and rng.random() < 0.3:
+                                add(rng.choice([0, rng.randint(1, rounds - 3)]), meter, region, currency, 0, self.instant(), like, condition)
         for account, (_, currency) in self.accounts.items():
             if rng.random() < 0.3:
                 add(rng.choice([0, rng.randint(1, rounds - 3)]), rng.choice(list(self.meters)), rng.choice(REGIONS), currency, account,
@@ -194,7 +240,8 @@ class World:
             quantity = F(rng.randint(0, 20000), rng.choice([1, 10, 1000])) if rng.random() < 0.9 else F(rng.choice([0, 1, 400]))
             # a few customers use much
             account = everyone[int(len(everyone) * rng.random() ** 2)]
-            event = (account, rng.choice(list(self.meters)), rng.choice(REGIONS), rng.choice(["", "A", "B"]), at, f"{key:06d}", quantity)
+            properties = rng.choice([(), (), (("m", "a"),), (("m", "b"),), (("m", "c"), ("x", "y"))])
+            event = (account, rng.choice(list(self.meters)), rng.choice(REGIONS), rng.choice(["", "A", "B"]), at, f"{key:06d}", quantity, properties)
             self.events[r].append(event)
             if rng.random() < 0.05:  # it comes again, and again
                 self.events[rng.randint(r, rounds - 1)].append(event)
@@ -217,14 +264,15 @@ class Model:
         self.balances = {a: self.paid[a] - self.posted[a] for a in world.accounts}
 
     def price_of(self, event, catalogue, r):
-        account, meter, region, _, at, _, _ = event
+        account, meter, region, _, at, _, _, properties = event
         w = self.world
         if w.opened[account] > r or w.made[meter] > r:
             return None
         fits = [p for p in catalogue if p.meter == meter and p.currency == w.accounts[account][1] and p.region in (region, "")
-                and p.account in (account, 0) and (p.valid_from is None or p.valid_from <= at)]
+                and p.account in (account, 0) and (p.valid_from is None or p.valid_from <= at)
+                and meets(p.condition, properties, at, w.accounts[account][0])]
         oldest = datetime.min.replace(tzinfo=UTC)
-        return max(fits, key=lambda p: (p.account != 0, p.region != "", p.valid_from or oldest), default=None)
+        return max(fits, key=lambda p: (p.account != 0, p.region != "", asks(p.condition), p.valid_from or oldest), default=None)
 
     def play(self):
         w, catalogue, seen, waiting = self.world, [], set(), []
@@ -263,11 +311,11 @@ class Model:
         """(account, line, period start, resource) -> what happened to it, in the order of cycles."""
         positions = defaultdict(list)
         for event, price, cycle in self.rated:
-            account, meter, _, resource, at, _, _ = event
+            account, meter, _, resource, at, _, _, _ = event
             zone, currency = self.world.accounts[account]
             post = price.post(self.world.meters[meter])
             start, end = period(price.counter, at, zone)
-            line = (meter, price.region, currency, price.counter, post, price.scope)
+            line = (meter, price.region, currency, price.counter, post, price.scope, price.condition)
             positions[account, line, start, end, resource if price.scope == "resource" else ""].append((cycle, price, event))
         return positions
 
@@ -281,12 +329,39 @@ class Model:
             return max(e[6] for e in events)
         return max(events, key=lambda e: (e[4], e[5]))[6]
 
-    def exact(self, meter, parts):
+    def window(self, meter, events, zone, start, end):
+        """What a meter says that is read when its period closes."""
+        if meter == "unique":
+            return F(len({e[3] for e in events}))
+        samples, peaks = defaultdict(F), defaultdict(F)
+        for e in events:
+            samples[(e[4] - datetime(2000, 1, 1, tzinfo=UTC)) // timedelta(minutes=5)] += e[6]
+        for n, value in samples.items():
+            day = (datetime(2000, 1, 1, tzinfo=UTC) + n * timedelta(minutes=5)).astimezone(ZoneInfo(zone)).date()
+            peaks[day] = max(peaks[day], value)
+        valid = [p for p in peaks.values() if p > 0]
+        if meter == "mean":
+            return to_20(sum(valid, F(0)) / len(valid)) if valid else F(0)
+        percent = 95 if meter == "p95" else 90
+        value = sorted(samples.values(), reverse=True)[len(samples) * (100 - percent) // 100]
+        if meter == "p95":
+            return value
+        days = end.astimezone(ZoneInfo(zone)).date() - start.astimezone(ZoneInfo(zone)).date()
+        return rounded(value * len(valid) / max(days.days, 1), 20)
+
+    def exact(self, account, meter, start, end, parts):
         """parts: (price, event) of one position."""
-        by_price = defaultdict(list)
+        by_price, amount = defaultdict(list), F(0)
         for price, event in parts:
             by_price[price].append(event)
-        return sum((p.tariff.rate(self.quantity(meter, events)) for p, events in by_price.items()), F(0))
+        for price, events in by_price.items():
+            if price.tariff.each:
+                amount += sum((price.tariff.rate(e[6]) for e in events), F(0))
+            elif meter in WINDOWED:
+                amount += price.tariff.rate(self.window(meter, events, self.world.accounts[account][0], start, end))
+            else:
+                amount += price.tariff.rate(self.quantity(meter, events))
+        return amount
 
     def make_invoices(self):
         w = self.world
@@ -311,7 +386,7 @@ class Model:
                 sofar = [(p, e) for cycle, p, e in parts if cycle < month_end] if due else [(p, e) for _, p, e in parts]
                 if line[4] == "counter" and end > (month_end if due else over):
                     sofar = []
-                now = rounded(self.exact(line[0], sofar), CURRENCIES[currency]) if sofar else F(0)
+                now = rounded(self.exact(account, line[0], start, end, sofar), CURRENCIES[currency]) if sofar else F(0)
                 if due:
                     totals[account, month_start] += now - before
                 before = now

@@ -5,6 +5,7 @@
 """
 import csv
 import io
+import json
 import os
 import random
 import subprocess
@@ -36,11 +37,23 @@ def quoted(value):
     return "NULL" if value is None else "'" + str(value).replace("'", "''") + "'"
 
 
+def conditions(condition):
+    """properties, weekdays, time_from and time_to of a price."""
+    pair, weekdays, hours = condition
+    return (json.dumps(dict([pair])) if pair else "{}", "{" + ",".join(map(str, weekdays or range(1, 8))) + "}",
+            *((f"{hours[0]:02d}:00:00", f"{hours[1]:02d}:00:00") if hours else ("00:00:00", "24:00:00")))
+
+
+def meter_sql(meter, aggregation):
+    by_days = ("percent, by_valid_days, ", "90, true, ") if meter == "p90" else ("", "")
+    return f"INSERT INTO billing.meter (meter, unit, {by_days[0]}aggregation) VALUES ('{meter}', 'unit', {by_days[1]}'{aggregation}');"
+
+
 def price_sql(price):
     post = ("post, ", f"{quoted(price.given_post)}, ") if price.given_post else ("", "")
-    return (f"INSERT INTO billing.price (meter, region, currency, account_id, valid_from, {post[0]}counter, scope, tariff) VALUES ("
+    return (f"INSERT INTO billing.price (meter, region, currency, account_id, valid_from, {post[0]}counter, scope, properties, weekdays, time_from, time_to, tariff) VALUES ("
             f"{quoted(price.meter)}, {quoted(price.region)}, {quoted(price.currency)}, {price.account}, {quoted(price.valid_from or '-infinity')}, "
-            f"{post[1]}{quoted(price.counter)}, {quoted(price.scope)}, {quoted(price.tariff.text())});")
+            f"{post[1]}{quoted(price.counter)}, {quoted(price.scope)}, {', '.join(map(quoted, conditions(price.condition)))}, {quoted(price.tariff.text())});")
 
 
 def play(world, rng):
@@ -49,18 +62,19 @@ def play(world, rng):
     for r, clock in enumerate(world.clocks):
         at = world.start if r == 0 else world.clocks[r - 1]
         sql = ["SET TimeZone = 'UTC';"]
-        sql += [f"INSERT INTO billing.meter VALUES ('{m}', 'unit', '{world.meters[m]}');" for m, made in world.made.items() if made == r]
+        sql += [meter_sql(m, world.meters[m]) for m, made in world.made.items() if made == r]
         sql += [f"SELECT billing.open_account(name => 'a', account_id => {n}, time_zone => '{zone}', currency => '{currency}', at => '{at}');"
                 for n, (zone, currency) in world.accounts.items() if world.opened[n] == r]
         sql += [price_sql(p) for p in world.prices[r]]
         events = world.events[r][:]
         rng.shuffle(events)
         sql.append("CREATE TEMP TABLE staging (LIKE billing.usage); ALTER TABLE staging ALTER arrived DROP NOT NULL;"
-                   "COPY staging (account_id, meter, region, resource, event_time, event_key, quantity) FROM STDIN CSV;")
-        sql += [f"{a},{m},{region},{res},{t.isoformat()},{key},{number(q)}".replace(",,,", ',"","",').replace(",,", ',"",') for a, m, region, res, t, key, q in events]
+                   "COPY staging (account_id, meter, region, resource, event_time, event_key, quantity, properties) FROM STDIN (NULL 'none');")
+        sql += ["\t".join([str(a), m, region, res, t.isoformat(), key, number(q), json.dumps(dict(properties)) if properties else "none"])
+                for a, m, region, res, t, key, q, properties in events]
         sql.append("\\.")
-        sql.append("INSERT INTO billing.usage (account_id, meter, region, resource, event_time, event_key, quantity)"
-                   " SELECT account_id, meter, region, resource, event_time, event_key, quantity FROM staging ON CONFLICT DO NOTHING;")
+        sql.append("INSERT INTO billing.usage (account_id, meter, region, resource, event_time, event_key, quantity, properties)"
+                   " SELECT account_id, meter, region, resource, event_time, event_key, quantity, properties FROM staging ON CONFLICT DO NOTHING;")
         if rng.random() < 0.3:
             sql.append("ANALYZE;")
         if rng.random() < 0.3:  # a dry run of what comes changes nothing
@@ -85,12 +99,12 @@ def compare(world, model):
                 wrong.append(f"{what} {key}: billing has {have.get(key)}, the model {want.get(key)}")
 
     have = {}
-    for account, meter, region, currency, counter, post, scope, start, resource, exact, posted in query(
-            "SELECT o.account_id, l.meter, l.region, l.currency, l.counter, l.post, l.scope, o.period_start, o.resource, sum(o.exact_amount), sum(o.posted_amount)"
-            " FROM billing.position o JOIN billing.price_line l USING (line_id) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9"):
-        have[int(account), (meter, region, currency, counter, post, scope), instant(start), resource] = F(exact)
-    want = {(a, line, start, resource): model.exact(line[0], [(p, e) for _, p, e in parts])
-            for (a, line, start, _, resource), parts in model.positions.items()}
+    for account, meter, region, currency, counter, post, scope, *condition, start, resource, exact, posted in query(
+            "SELECT o.account_id, l.meter, l.region, l.currency, l.counter, l.post, l.scope, l.properties, l.weekdays, l.time_from, l.time_to, o.period_start, o.resource, sum(o.exact_amount), sum(o.posted_amount)"
+            " FROM billing.position o JOIN billing.price_line l USING (line_id) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"):
+        have[int(account), (meter, region, currency, counter, post, scope, tuple(condition)), instant(start), resource] = F(exact)
+    want = {(a, (*line[:-1], conditions(line[-1])), start, resource): model.exact(a, line[0], start, end, [(p, e) for _, p, e in parts])
+            for (a, line, start, end, resource), parts in model.positions.items()}
     differ("position", have, want)
     differ("invoice", {(int(a), instant(s)): F(t) for a, s, t in query("SELECT account_id, period_start, total FROM billing.invoices") if F(t)}, model.invoices)
     differ("balance", {int(a): F(b) for a, b in query("SELECT account_id, balance FROM billing.accounts")}, model.balances)
