@@ -20,7 +20,8 @@ DECLARE
 	how text;
 	own text;
 BEGIN
-	IF num_nulls(NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.scope, NEW.tariff, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to) > 0 THEN
+	IF num_nulls(NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.scope, NEW.tariff, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to,
+			NEW.greatest_of) > 0 THEN
 		RAISE EXCEPTION 'a price of meter "%" is not complete', NEW.meter USING
 			ERRCODE = 'null_value_not_allowed',
 			DETAIL = 'Meter, region, currency, counter, scope, tariff and the conditions are not NULL.',
@@ -65,17 +66,25 @@ BEGIN
 	-- Money that might come back moves once: a volume price may fall when usage grows, a peak is known at the end; and
 	-- nobody is charged a period's minimum for its first event.
 	NEW.post := coalesce(NEW.post,
-		CASE WHEN billing.tariff_each(NEW.tariff) OR billing.tariff_model(NEW.tariff) = 'graduated' AND how IN ('sum', 'count')
-			AND (NEW.tariff::jsonb ->> 'min') IS NULL THEN 'cycle' ELSE 'counter' END);
+		CASE WHEN billing.tariff_each(NEW.tariff) AND NEW.greatest_of = '' OR billing.tariff_model(NEW.tariff) = 'graduated' AND how IN ('sum', 'count')
+			AND (NEW.tariff::jsonb ->> 'min') IS NULL AND NEW.greatest_of = '' THEN 'cycle' ELSE 'counter' END);
+	IF NEW.greatest_of <> '' AND NEW.post <> 'counter' THEN
+		RAISE EXCEPTION 'a price of group "%" can not post with every cycle', NEW.greatest_of USING
+			ERRCODE = 'invalid_parameter_value',
+			DETAIL = 'Which price of a group is the highest is known when the counter period closes.',
+			HINT = 'Leave post out, or say counter.';
+	END IF;
 	NEW.weekdays := billing._check_conditions(NEW);
 	PERFORM billing._check_ties(NEW);
 	PERFORM billing._warn_of_cheaper_usage(NEW.meter, NEW.tariff);
-	INSERT INTO billing.price_line (meter, region, currency, counter, post, scope, properties, weekdays, time_from, time_to)
-	VALUES (NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.post, NEW.scope, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to)
+	INSERT INTO billing.price_line (meter, region, currency, counter, post, scope, properties, weekdays, time_from, time_to, greatest_of)
+	VALUES (NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.post, NEW.scope, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to,
+		NEW.greatest_of)
 	ON CONFLICT DO NOTHING;
 	SELECT l.line_id INTO STRICT NEW.line_id FROM billing.price_line l
-	WHERE (l.meter, l.region, l.currency, l.counter, l.post, l.scope, l.properties, l.weekdays, l.time_from, l.time_to)
-		= (NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.post, NEW.scope, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to);
+	WHERE (l.meter, l.region, l.currency, l.counter, l.post, l.scope, l.properties, l.weekdays, l.time_from, l.time_to, l.greatest_of)
+		= (NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.post, NEW.scope, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to,
+			NEW.greatest_of);
 	RETURN NEW;
 END
 $fn$;

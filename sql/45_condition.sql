@@ -100,7 +100,8 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
-	free numeric := CASE WHEN (tariff::jsonb -> 'threshold')::boolean THEN 0 ELSE (tariff::jsonb ->> 'free')::numeric END;
+	-- what is free comes before the first tier, but for a threshold
+	free numeric := CASE WHEN tariff::jsonb @> '{"threshold": true}' THEN 0 ELSE coalesce((tariff::jsonb ->> 'free')::numeric, 0) END;
 	here numeric;
 	costs numeric;
 	beyond numeric;

@@ -161,14 +161,15 @@ BEGIN
 			ORDER BY p.last_time, p.last_key, p.peak, p.region, p.resource, p.branch ROWS UNBOUNDED PRECEDING)
 	), rated AS (
 		-- a counter that is new was worth nothing before, even where its tariff asks for money at quantity 0
-		SELECT c.*, q.quantity_from, CASE WHEN c.added_exact IS NULL THEN billing.rate(p.tariff, c.quantity_to) ELSE c.added_to END AS exact_to,
+		SELECT c.*, q.quantity_from, p.greatest_of, CASE WHEN c.added_exact IS NULL THEN billing.rate(p.tariff, c.quantity_to) ELSE c.added_to END AS exact_to,
 			CASE WHEN c.added_exact IS NOT NULL THEN c.added_to - c.added_exact WHEN c.opens THEN 0
 				ELSE billing.rate(p.tariff, q.quantity_from) END AS exact_from
 		FROM counted c
 		JOIN billing.price p USING (price_id)
 		CROSS JOIN LATERAL (SELECT coalesce(c.stepped_from, c.quantity_to - c.added) AS quantity_from) q
 	), summed AS (
-		SELECT r.*, r.post = 'counter' AND (r.period_end > billing.cycle_start(the_cycle) OR billing._is_windowed(r.aggregation)) AS deferred,
+		SELECT r.*, r.post = 'counter' AND (r.period_end > billing.cycle_start(the_cycle)
+				OR billing._is_windowed(r.aggregation) OR r.greatest_of <> '') AS deferred,
 			r.old_line_exact + sum(r.exact_to - r.exact_from) OVER line AS line_exact,
 			row_number() OVER line = 1 AS first_of_line, lead(r.line_id) OVER line IS NULL AS last_of_line
 		FROM rated r
@@ -188,7 +189,7 @@ BEGIN
 			last_event_time, last_event_key, exact_amount, posted_amount, closes_at)
 		SELECT r.account_id, r.line_id, r.period_start, r.counter_resource, r.price_id, r.period_end, r.quantity_to,
 			r.kept_time, r.kept_key, r.exact_to, r.line_amount,
-			-- a window that had closed is read again as soon as this cycle is settled, before any other timer
+			-- a window that had closed is read again, a group compared again, as soon as this cycle is settled, before any other timer
 			CASE WHEN r.deferred THEN CASE WHEN r.period_end > billing.cycle_start(the_cycle) THEN r.period_end
 				ELSE billing.cycle_start(the_cycle) + interval '1 microsecond' END END
 		FROM result r

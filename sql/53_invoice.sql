@@ -10,24 +10,40 @@ AS $fn$
 		SELECT w.*, billing.rate(p.tariff, w.quantity) AS exact_amount
 		FROM billing._window_quantities(account_from, account_to, timer,
 			billing.cycle_of(timer - interval '1 microsecond') + 1) w JOIN billing.price p USING (price_id)
+	), closing AS MATERIALIZED (
+		SELECT DISTINCT o.account_id, o.line_id, o.period_start, o.period_end, o.resource, l.greatest_of
+		FROM billing.position o JOIN billing.price_line l USING (line_id)
+		WHERE o.closes_at = timer AND o.account_id >= account_from AND o.account_id < account_to
+			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = o.account_id))
+	), due AS MATERIALIZED (
+		SELECT c.account_id, c.line_id, c.period_start, c.resource FROM closing c
+		UNION -- and what they are compared with
+		SELECT o.account_id, o.line_id, o.period_start, o.resource
+		FROM closing c
+		JOIN billing.position o ON o.account_id = c.account_id AND o.period_start = c.period_start AND o.period_end = c.period_end
+			AND o.resource = c.resource
+		JOIN billing.price_line l ON l.line_id = o.line_id AND l.greatest_of = c.greatest_of
+		WHERE c.greatest_of <> ''
 	), part AS MATERIALIZED (
 		SELECT d.account_id, d.line_id, d.period_start, d.resource, d.price_id, d.posted_amount,
 			coalesce(w.quantity, d.quantity) AS quantity, coalesce(w.exact_amount, d.exact_amount) AS exact_amount,
 			coalesce(w.quantity - d.quantity, 0) AS added, coalesce(w.exact_amount - d.exact_amount, 0) AS added_exact
-		FROM (SELECT DISTINCT o.account_id, o.line_id, o.period_start, o.resource FROM billing.position o
-			WHERE o.closes_at = timer AND o.account_id >= account_from AND o.account_id < account_to
-				AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = o.account_id))) k
+		FROM due k
 		JOIN billing.position d USING (account_id, line_id, period_start, resource)
 		LEFT JOIN measured w USING (account_id, line_id, period_start, resource, price_id)
 	), total AS MATERIALIZED (
 		SELECT d.account_id, d.line_id, d.period_start, d.resource, max(d.price_id) AS price_id, l.meter, l.region,
-			s.invoice_period, a.time_zone, round(sum(d.exact_amount), c.decimals) - sum(d.posted_amount) AS amount
+			s.invoice_period, a.time_zone,
+			-- of a group the highest is charged; of equal ones the first
+			CASE WHEN l.greatest_of = '' OR row_number() OVER (PARTITION BY d.account_id, l.greatest_of, d.period_start, d.resource
+					ORDER BY sum(d.exact_amount) DESC, d.line_id) = 1
+				THEN round(sum(d.exact_amount), c.decimals) ELSE 0 END - sum(d.posted_amount) AS amount
 		FROM part d
 		JOIN billing.price_line l USING (line_id)
 		JOIN billing.account a USING (account_id)
 		JOIN billing.account_state s USING (account_id)
 		JOIN billing.currency c ON c.currency = a.currency
-		GROUP BY d.account_id, d.line_id, d.period_start, d.resource, l.meter, l.region, s.invoice_period, a.time_zone, c.decimals
+		GROUP BY d.account_id, d.line_id, d.period_start, d.resource, l.meter, l.region, l.greatest_of, s.invoice_period, a.time_zone, c.decimals
 	), step AS MATERIALIZED (
 		SELECT t.account_id, t.line_id, t.period_start, t.resource, d.price_id, t.meter, t.region, t.invoice_period, t.time_zone,
 			d.quantity, d.exact_amount, d.added, d.added_exact, CASE WHEN d.price_id = t.price_id THEN t.amount ELSE 0 END AS amount

@@ -106,6 +106,7 @@ BEGIN
 		format('exact amount of this charge: %s', c.exact_amount);
 	RETURN QUERY SELECT 6, 'posted', NULL::numeric, NULL::numeric, c.amount,
 		CASE WHEN c.amount = 0 AND closes IS NOT NULL THEN format('money moves when the counter period closes at %s', closes)
+			WHEN c.amount = 0 AND l.greatest_of <> '' THEN format('of the prices of group "%s" only the highest is charged', l.greatest_of)
 			WHEN c.amount = 0 AND l.post = 'counter' THEN 'money moved when the counter period closed'
 			ELSE format('%s %s = round(%s) - %s posted before', c.amount, c.currency, line.exact + c.exact_amount, line.posted) END;
 END

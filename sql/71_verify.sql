@@ -79,11 +79,15 @@ AS $fn$
 	WHERE NOT billing.tariff_each(p.tariff) AND o.exact_amount <> billing.rate(p.tariff, o.quantity)
 		AND NOT (o.closes_at = o.period_end AND o.exact_amount = 0 AND o.quantity = 0)
 	UNION ALL
-	SELECT 'position and posting', o.account_id, format('line %s, period %s: %s posted of %s', o.line_id, o.period_start, sum(o.posted_amount), sum(o.exact_amount))
-	FROM billing.position o JOIN billing.account a USING (account_id) JOIN billing.currency c USING (currency)
-	GROUP BY o.account_id, o.line_id, o.period_start, o.resource, c.decimals
-	-- one that has closed before and was opened again for what came late still stands where it stood
-	HAVING sum(o.posted_amount) <> CASE WHEN bool_or(o.closes_at = o.period_end) THEN 0 ELSE round(sum(o.exact_amount), c.decimals) END
+	SELECT 'position and posting', o.account_id, format('line %s, period %s: %s posted of %s', o.line_id, o.period_start, o.posted, o.exact)
+	FROM (SELECT o.account_id, o.line_id, o.period_start, o.resource, c.decimals, sum(o.posted_amount) AS posted, sum(o.exact_amount) AS exact,
+			bool_or(o.closes_at IS NOT NULL) AS is_open, bool_or(o.closes_at = o.period_end) AS is_new,
+			l.greatest_of <> '' AND row_number() OVER (PARTITION BY o.account_id, l.greatest_of, o.period_start, o.period_end, o.resource
+				ORDER BY sum(o.exact_amount) DESC, o.line_id) > 1 AS is_lower
+		FROM billing.position o JOIN billing.price_line l USING (line_id) JOIN billing.account a USING (account_id) JOIN billing.currency c ON c.currency = a.currency
+		GROUP BY o.account_id, o.line_id, o.period_start, o.period_end, o.resource, c.decimals, l.greatest_of) o
+	-- what was opened again, for what came late, stands where it stood until its cycle is through
+	WHERE o.posted <> CASE WHEN o.is_new OR o.is_lower THEN 0 WHEN o.is_open THEN o.posted ELSE round(o.exact, o.decimals) END
 	UNION ALL
 	SELECT 'position not closed', o.account_id, format('line %s, period %s: due at %s', o.line_id, o.period_start, o.closes_at)
 	FROM billing.position o JOIN billing.shard h ON o.account_id >= h.account_from AND o.account_id < h.account_to

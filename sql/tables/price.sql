@@ -10,7 +10,8 @@ CREATE TABLE billing.price_line (
 	weekdays smallint[] NOT NULL,
 	time_from time NOT NULL,
 	time_to time NOT NULL,
-	UNIQUE (meter, region, currency, counter, post, scope, properties, weekdays, time_from, time_to)
+	greatest_of text COLLATE "C" NOT NULL,
+	UNIQUE (meter, region, currency, counter, post, scope, properties, weekdays, time_from, time_to, greatest_of)
 );
 COMMENT ON TABLE billing.price_line
 	IS 'price rows that take over from one another share a line: what one line of an invoice shows; made when a price is inserted';
@@ -25,6 +26,7 @@ COMMENT ON COLUMN billing.price_line.properties IS 'the properties that its pric
 COMMENT ON COLUMN billing.price_line.weekdays IS 'the weekdays of its price rows';
 COMMENT ON COLUMN billing.price_line.time_from IS 'where the hours of its price rows begin';
 COMMENT ON COLUMN billing.price_line.time_to IS 'where they end';
+COMMENT ON COLUMN billing.price_line.greatest_of IS 'the group of which only the highest is charged; '''' none';
 
 CREATE TABLE billing.price (
 	price_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -41,6 +43,7 @@ CREATE TABLE billing.price (
 	weekdays smallint[] NOT NULL DEFAULT '{1,2,3,4,5,6,7}',
 	time_from time NOT NULL DEFAULT '00:00',
 	time_to time NOT NULL DEFAULT '24:00',
+	greatest_of text COLLATE "C" NOT NULL DEFAULT '',
 	line_id bigint NOT NULL REFERENCES billing.price_line,
 	UNIQUE (meter, region, currency, account_id, valid_from, properties, weekdays, time_from, time_to)
 );
@@ -61,6 +64,7 @@ COMMENT ON COLUMN billing.price.properties IS 'for usage whose properties hold a
 COMMENT ON COLUMN billing.price.weekdays IS 'for usage on these days of the week in the account''s zone, 1 Monday to 7 Sunday';
 COMMENT ON COLUMN billing.price.time_from IS 'for usage from this time of the day in the account''s zone';
 COMMENT ON COLUMN billing.price.time_to IS 'to before this one; at or before time_from: it runs over midnight';
+COMMENT ON COLUMN billing.price.greatest_of IS 'name of a group of prices of which, in one counter period of one account (one resource, where the scope says so), only the highest is charged; '''' none';
 COMMENT ON COLUMN billing.price.line_id IS 'its line, set when it is inserted';
 
 CREATE TABLE billing.rated_price (
