@@ -74,6 +74,32 @@ wall_time(TimestampTz at, Datum zone)
 	return DatumGetTimestamp(DirectFunctionCall2(timestamptz_zone, zone, TimestampTzGetDatum(at)));
 }
 
+/* zone_hint says more about an error of PostgreSQL's own: that there is no such zone. */
+static void
+zone_hint(void *ignored)
+{
+	if (geterrcode() != ERRCODE_INVALID_PARAMETER_VALUE)
+		return;
+	errdetail("Terms are counted on the calendar and the clocks of a time zone.");
+	errhint("Give a name from pg_timezone_names.");
+}
+
+/* checked_wall_time is wall_time() for a zone that a caller has given. */
+static Timestamp
+checked_wall_time(TimestampTz at, Datum zone)
+{
+	ErrorContextCallback callback;
+	Timestamp wall;
+
+	callback.callback = zone_hint;
+	callback.arg = NULL;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	wall = wall_time(at, zone);
+	error_context_stack = callback.previous;
+	return wall;
+}
+
 /*
  * first_instant gives the first instant at which the zone's clocks show a wall
  * time, as billing._instant() does in SQL.
@@ -143,7 +169,7 @@ terms_from(TimestampTz anchor, text *unit, Datum zone, text *month_end)
 	terms.unit = unit_of(unit);
 	terms.month_end = month_end_of(month_end);
 	/* also where hours are counted, so that a zone which does not exist is never accepted */
-	terms.wall = wall_time(anchor, zone);
+	terms.wall = checked_wall_time(anchor, zone);
 	return terms;
 }
 
@@ -270,7 +296,7 @@ billing_term_start(PG_FUNCTION_ARGS)
 	Timestamp wall;
 
 	check_finite("at", at);
-	wall = wall_time(at, zone);
+	wall = checked_wall_time(at, zone);
 	if (strcmp(rule, "now") == 0)
 		/* on the instant: a wall time may come twice */
 		PG_RETURN_TIMESTAMPTZ(term_floor(at, TERM_SECOND));
@@ -315,7 +341,8 @@ billing_days_between(PG_FUNCTION_ARGS)
 
 	check_finite("since", since);
 	check_finite("until", until);
-	PG_RETURN_INT32((int32) term_days_between(wall_time(since, zone), wall_time(until, zone)));
+	PG_RETURN_INT32(
+		(int32) term_days_between(checked_wall_time(since, zone), wall_time(until, zone)));
 }
 
 /*

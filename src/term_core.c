@@ -21,7 +21,7 @@
 
 #define YEAR_MONTHS 12
 
-/* more terms than 64 bits of microseconds hold, and few enough that no product overflows */
+/* more hours than 64 bits of microseconds hold, and few enough that no number of days overflows */
 #define MAX_COUNT INT64_C(6000000000)
 
 /* is_word tells whether the text, which no zero byte ends, is that word. */
@@ -189,26 +189,27 @@ term_end(int64_t anchor, int64_t count, TermUnit unit, TermMonthEnd rule, int64_
 {
 	int64_t day = floor_divide(anchor, TERM_DAY);
 	int64_t time_of_day = anchor - day * TERM_DAY;
+	DecimalInt wide = 0;
 
 	if (count < 0 || count > MAX_COUNT)
 		return false;
 	switch (unit)
 	{
 		case TERM_UNIT_HOUR:
-			return !__builtin_mul_overflow(count, TERM_DAY / 24, end) &&
-				   !__builtin_add_overflow(*end, anchor, end);
-		case TERM_UNIT_DAY:
-			day += count;
+			wide = anchor + (DecimalInt) count * (TERM_DAY / 24);
 			break;
-		case TERM_UNIT_MONTH:
-			day = day_after_months(day, count, rule);
+		case TERM_UNIT_DAY:
+			wide = (DecimalInt) (day + count) * TERM_DAY + time_of_day;
 			break;
 		case TERM_UNIT_YEAR:
-			day = day_after_months(day, count * YEAR_MONTHS, rule);
+			count *= YEAR_MONTHS;
+			/* FALLTHROUGH */
+		case TERM_UNIT_MONTH:
+			wide = (DecimalInt) day_after_months(day, count, rule) * TERM_DAY + time_of_day;
 			break;
 	}
-	return !__builtin_mul_overflow(day, TERM_DAY, end) &&
-		   !__builtin_add_overflow(*end, time_of_day, end);
+	*end = (int64_t) wide;
+	return *end == wide;
 }
 
 /*
