@@ -445,14 +445,13 @@ wide_rounded(Numeric product, Numeric whole, int decimals)
 static Numeric
 wide_exact(Numeric product, Numeric whole)
 {
-	Numeric power = num_power10(Max(num_scale(product), num_scale(whole)));
-	Numeric over = num_multiply(product, power);
-	Numeric under = num_multiply(whole, power);
-	Numeric factor = num_call2(numeric_gcd, over, under);
+	/* of decimals too, and both are whole multiples of it */
+	Numeric factor = num_call2(numeric_gcd, product, whole);
+	Numeric over = num_quotient(product, factor);
+	Numeric under = num_quotient(whole, factor);
+	Numeric power;
 	int decimals;
 
-	over = num_quotient(over, factor);
-	under = num_quotient(under, factor);
 	decimals = (int) strlen(num_text(under)) * 10 / 3 + 1;
 	power = num_power10(decimals);
 	if (num_compare(num_call2(numeric_mod, power, under), num_zero()) != 0)

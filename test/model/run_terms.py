@@ -30,7 +30,8 @@ except ImportError:
 
 UTC = timezone.utc
 ZONES = ['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Asia/Kolkata', 'America/Santiago', 'Pacific/Apia',
-         'Antarctica/Troll', 'America/Sao_Paulo', 'Asia/Shanghai', 'Pacific/Chatham', 'Africa/Casablanca']
+         'Antarctica/Troll', 'America/Sao_Paulo', 'Asia/Shanghai', 'Pacific/Chatham', 'Africa/Casablanca',
+         'America/St_Johns']  # where clocks went from 00:01 back to the day before
 RULES = ['clamp', 'spill', 'days 30']
 UNITS = ['month', 'month', 'month', 'year', 'day', 'hour']
 

@@ -55,6 +55,8 @@ SELECT (term_of('2026-01-31 10:00', '2026-04-30 11:00', 'month', 3, 'UTC')).*;
 SELECT (term_of('2020-02-29', '2026-02-28', 'year', 2, 'UTC')).*, (term_of('2026-03-28 12:00', '2026-03-30', 'hour', 7, 'Europe/Berlin')).*;
 -- The day that Samoa left out is a term without an instant: none is found in it.
 SELECT at, t.* FROM (VALUES (timestamptz '2011-12-29 12:00-10'), ('2011-12-30 09:59:59-10'), ('2011-12-31 10:00+14'), ('2012-01-01 12:00+14')) x(at), term_of('2011-12-29 10:00-10', at, 'day', 1, 'Pacific/Apia') t;
+-- In Newfoundland clocks went from 00:01 back to 23:01: what follows is in the day before by the clock, and in the next term.
+SELECT at, at AT TIME ZONE 'America/St_Johns' AS wall, t.* FROM (VALUES (timestamptz '2010-11-07 02:30:29Z'), ('2010-11-07 02:30:30Z'), ('2010-11-07 03:00Z'), ('2010-11-08 03:30:30Z')) x(at), term_of('2010-11-05 02:30:30Z', at, 'day', 1, 'America/St_Johns') t;
 -- From term to term without gaps: each instant lies in the term that is found for it.
 SELECT unit, rule, count(*) AS cases, count(*) FILTER (WHERE at < t.term_start OR at >= t.term_end OR t.term_start <> term_end(a, (t.n - 1) * every, unit, zone, rule) OR t.term_end <> term_end(a, t.n * every, unit, zone, rule)) AS differ
 FROM unnest(ARRAY['hour', 'day', 'month', 'year']) unit, unnest(ARRAY['clamp', 'spill', 'days 30']) rule, unnest(ARRAY[1, 3]) every, unnest(ARRAY['Europe/Berlin', 'Australia/Lord_Howe']) zone,
