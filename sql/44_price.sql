@@ -126,7 +126,7 @@ COMMENT ON FUNCTION billing._guard_catalogue() IS 'trigger: what has rated somet
 CREATE FUNCTION billing._price_spans(owner bigint, meter text, region text, currency text)
 	RETURNS TABLE (valid_from timestamptz, valid_until timestamptz, price_id bigint, line_id bigint, tariff billing.tariff,
 		counter text, post text, scope text)
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE ROWS 2
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 #variable_conflict use_column

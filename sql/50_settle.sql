@@ -17,7 +17,11 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 SET work_mem = '64MB'
+SET plan_cache_mode = force_custom_plan	-- a plan for any range takes ranges for small, and joins row by row
 AS $fn$
+DECLARE
+	-- a range of one account is how one in quarantine is tried again
+	leave_out boolean := account_from + 1 < account_to AND EXISTS (SELECT FROM billing.quarantine);
 BEGIN
 	WITH own_price AS MATERIALIZED (
 		SELECT DISTINCT p.account_id, p.meter FROM billing.price p
@@ -42,8 +46,7 @@ BEGIN
 		LEFT JOIN holder h USING (account_id)
 		LEFT JOIN billing.meter m USING (meter)
 		LEFT JOIN own_price o USING (account_id, meter)
-		WHERE account_from + 1 = account_to	-- a range of one account is how one in quarantine is tried again
-			OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = f.account_id)
+		WHERE NOT leave_out OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = f.account_id)
 	), span AS MATERIALIZED (
 		SELECT k.owner, k.meter, k.region, k.currency, s.*
 		FROM (SELECT DISTINCT g.owner, g.meter, g.region, g.currency FROM grouped g WHERE g.aggregation IS NOT NULL) k
@@ -53,20 +56,18 @@ BEGIN
 		FROM (SELECT DISTINCT g.time_zone, g.first_cycle FROM grouped g WHERE g.time_zone IS NOT NULL) k
 		CROSS JOIN (SELECT DISTINCT s.counter FROM span s) c
 		CROSS JOIN LATERAL billing.period_of(c.counter, billing.cycle_start(k.first_cycle), k.time_zone) p
-	), fast AS MATERIALIZED (
-		SELECT g.account_id, g.meter, g.region, g.resource, g.aggregation, g.total, g.events, g.peak,
-			s.price_id, s.line_id, s.post, s.scope, p.period_start, p.period_end,
-			g.time_zone, g.decimals, g.invoice_period
+	), placed AS MATERIALIZED (
+		-- at most one price and period hold a whole group: spans of prices do not overlap, nor do periods
+		SELECT g.*, s.price_id, s.line_id, s.post, s.scope, s.period_start, s.period_end
 		FROM grouped g
-		JOIN span s ON s.owner = g.owner AND s.meter = g.meter AND s.region = g.region AND s.currency = g.currency
+		LEFT JOIN (SELECT * FROM span JOIN period USING (counter)) s
+			ON s.owner = g.owner AND s.meter = g.meter AND s.region = g.region AND s.currency = g.currency
+			AND s.time_zone = g.time_zone AND s.first_cycle = g.first_cycle
 			AND g.first_at >= s.valid_from AND g.last_at < s.valid_until
-		JOIN period p ON p.time_zone = g.time_zone AND p.first_cycle = g.first_cycle AND p.counter = s.counter
-			AND g.first_at >= p.period_start AND g.last_at < p.period_end
-		WHERE g.aggregation <> 'last'
+			AND g.first_at >= s.period_start AND g.last_at < s.period_end
+			AND g.aggregation <> 'last'
 	), slow_group AS MATERIALIZED (
-		SELECT g.account_id, g.meter, g.region, g.resource FROM grouped g
-		EXCEPT ALL
-		SELECT f.account_id, f.meter, f.region, f.resource FROM fast f
+		SELECT p.account_id, p.meter, p.region, p.resource FROM placed p WHERE p.price_id IS NULL
 	), slow_row AS MATERIALIZED (
 		SELECT u.account_id, u.meter COLLATE "C" AS meter, u.region COLLATE "C" AS region, u.resource COLLATE "C" AS resource,
 			u.event_time, u.event_key COLLATE "C" AS event_key, u.quantity, u.properties, false AS waited
@@ -77,8 +78,7 @@ BEGIN
 		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties, true
 		FROM billing.unrated r JOIN billing.usage u USING (account_id, meter, event_key, event_time)
 		WHERE with_unrated AND r.account_id >= account_from AND r.account_id < account_to
-			AND (account_from + 1 = account_to
-				OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = r.account_id))
+			AND (NOT leave_out OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = r.account_id))
 	), priced_row AS MATERIALIZED (
 		SELECT w.*, m.aggregation, p.price_id, t.period_start, t.period_end,
 			CASE WHEN billing.tariff_each(p.tariff) THEN p.tariff END AS each_tariff
@@ -105,7 +105,7 @@ BEGIN
 			CASE WHEN billing._is_windowed(f.aggregation) THEN 0 WHEN f.aggregation = 'count' THEN f.events ELSE f.total END AS added,
 			NULL::numeric AS last_value, CASE WHEN billing._is_windowed(f.aggregation) THEN 0::numeric END AS added_exact, f.post, f.period_end,
 			f.time_zone, f.decimals, f.invoice_period
-		FROM fast f
+		FROM placed f WHERE f.price_id IS NOT NULL
 		UNION ALL
 		SELECT w.account_id, p.line_id, w.period_start, CASE p.scope WHEN 'resource' THEN w.resource ELSE '' END,
 			w.price_id, 2, CASE w.aggregation WHEN 'last' THEN w.last_time END, CASE w.aggregation WHEN 'last' THEN w.last_key END,
@@ -128,7 +128,7 @@ BEGIN
 		SELECT p.*, coalesce(o.quantity, 0) AS old_quantity, coalesce(o.line_exact, 0) AS old_line_exact,
 			coalesce(o.line_posted, 0) AS old_line_posted,
 			coalesce(o.exact_amount, 0) + sum(p.added_exact) OVER counter AS added_to,
-			o.quantity IS NULL AND row_number() OVER counter = 1 AS opens,
+			o.quantity IS NULL AS is_new, o.quantity IS NULL AND row_number() OVER counter = 1 AS opens,
 			lead(p.price_id) OVER counter IS NULL AS last_of_counter,
 			CASE WHEN p.aggregation IN ('sum', 'count') OR billing._is_windowed(p.aggregation)
 					THEN coalesce(o.quantity, 0) + sum(p.added) OVER counter
@@ -178,22 +178,30 @@ BEGIN
 	), result AS MATERIALIZED (
 		SELECT m.account_id, m.line_id, m.period_start, m.counter_resource, m.price_id, m.region, m.resource, m.meter, m.period_end,
 			m.time_zone, m.invoice_period, m.quantity_to, m.quantity_to - m.quantity_from AS quantity,
-			m.exact_to, m.exact_to - m.exact_from AS exact_amount, m.kept_time, m.kept_key, m.last_of_counter, m.deferred,
+			m.exact_to, m.exact_to - m.exact_from AS exact_amount, m.kept_time, m.kept_key, m.last_of_counter, m.deferred, m.is_new,
+			-- a window that had closed is read again, a group compared again, as soon as this cycle is settled, before any other timer
+			CASE WHEN m.deferred THEN CASE WHEN m.period_end > billing.cycle_start(the_cycle) THEN m.period_end
+				ELSE billing.cycle_start(the_cycle) + interval '1 microsecond' END END AS closes_at,
 			CASE WHEN m.deferred THEN 0
 				ELSE round(m.line_exact, m.decimals) - CASE WHEN m.first_of_line THEN m.old_line_posted
 					ELSE round(m.line_exact - (m.exact_to - m.exact_from), m.decimals) END END AS amount,
 			CASE WHEN m.last_of_line AND NOT m.deferred THEN round(m.line_exact, m.decimals) - m.old_line_posted ELSE 0 END AS line_amount
 		FROM summed m
-	), kept_position AS (
+	), new_position AS (
 		INSERT INTO billing.position (account_id, line_id, period_start, resource, price_id, period_end, quantity,
 			last_event_time, last_event_key, exact_amount, posted_amount, closes_at)
 		SELECT r.account_id, r.line_id, r.period_start, r.counter_resource, r.price_id, r.period_end, r.quantity_to,
-			r.kept_time, r.kept_key, r.exact_to, r.line_amount,
-			-- a window that had closed is read again, a group compared again, as soon as this cycle is settled, before any other timer
-			CASE WHEN r.deferred THEN CASE WHEN r.period_end > billing.cycle_start(the_cycle) THEN r.period_end
-				ELSE billing.cycle_start(the_cycle) + interval '1 microsecond' END END
+			r.kept_time, r.kept_key, r.exact_to, r.line_amount, r.closes_at
 		FROM result r
-		WHERE r.last_of_counter
+		WHERE r.last_of_counter AND r.is_new
+	), grown_position AS (
+		-- an UPDATE would have to join, and join badly once history is long
+		INSERT INTO billing.position (account_id, line_id, period_start, resource, price_id, period_end, quantity,
+			last_event_time, last_event_key, exact_amount, posted_amount, closes_at)
+		SELECT r.account_id, r.line_id, r.period_start, r.counter_resource, r.price_id, r.period_end, r.quantity_to,
+			r.kept_time, r.kept_key, r.exact_to, r.line_amount, r.closes_at
+		FROM result r
+		WHERE r.last_of_counter AND NOT r.is_new
 		ON CONFLICT (account_id, line_id, period_start, resource, price_id) DO UPDATE
 		SET quantity = excluded.quantity, last_event_time = excluded.last_event_time, last_event_key = excluded.last_event_key,
 			exact_amount = excluded.exact_amount, posted_amount = position.posted_amount + excluded.posted_amount,
@@ -216,7 +224,7 @@ BEGIN
 			overdue_since = CASE WHEN s.balance - m.amount < -s.credit_limit
 				THEN coalesce(s.overdue_since, at) END
 		FROM moved m
-		WHERE s.account_id = m.account_id
+		WHERE s.account_id = m.account_id AND s.account_id >= account_from AND s.account_id < account_to
 		RETURNING s.account_id, s.balance, m.amount
 	), booked AS (
 		INSERT INTO billing.transfer (account_id, at, debit, credit, amount, balance_after, kind, source, source_id)
