@@ -549,6 +549,9 @@ billing_lifecycle_next(PG_FUNCTION_ARGS)
 	Datum values[4];
 	bool nulls[4] = {false};
 
+	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("set-valued function called in context that cannot accept a set")));
 	rsinfo->returnMode = SFRM_ValuePerCall;
 	rsinfo->isDone = ExprEndResult;
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(4))

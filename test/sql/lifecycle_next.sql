@@ -63,6 +63,9 @@ SELECT * FROM pg_temp.walk('notice 1 month before, notice 2 weeks before, notice
 	'2026-03-31 12:00Z', 'UTC');
 SELECT * FROM pg_temp.walk('notice 7 days before, notice 7 days before release, release after 60 days', '2026-03-31 12:00Z', 'UTC');
 
+-- A day forward and a day back may end at the first coming of an hour whose second coming was the beginning.
+SELECT * FROM pg_temp.walk('suspend immediately, notice 1 day before release, release after 1 day', '2026-11-01 06:30Z', 'America/New_York');
+
 \echo A time of day is the first from then on, also where clocks skip it or show it twice
 SELECT zone, at_time, from_utc, due_at AT TIME ZONE 'UTC' AS due_utc, due_at AT TIME ZONE zone AS due_local
 FROM (VALUES
