@@ -168,6 +168,9 @@ BEGIN
 	END IF;
 	name := billing._partition_of(month);
 	EXECUTE format('CREATE TABLE billing.%I (LIKE billing.usage INCLUDING ALL)', name);
+	-- whoever rings, what is made belongs to whom the table belongs to
+	EXECUTE format('ALTER TABLE billing.%I OWNER TO %I', name,
+		(SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = 'billing.usage'::regclass));
 	EXECUTE format('ALTER TABLE billing.usage ATTACH PARTITION billing.%I FOR VALUES FROM (%L) TO (%L)',
 		name, month, ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC');
 	UPDATE billing.installation

@@ -79,8 +79,9 @@ DECLARE
 BEGIN
 	PERFORM billing._check_ready();
 	IF NOT billing._has_cron() THEN
-		PERFORM billing._refuse_schedule(format('SELECT cron.schedule_in_database(%L, ''* * * * *'', ''CALL billing.tick()'', %L);',
-			'billing ' || current_database(), current_database()));
+		PERFORM billing._refuse_schedule(format('SELECT cron.schedule_in_database(%L, ''* * * * *'', ''CALL billing.tick()'', %L, %L);',
+			'billing ' || current_database(), current_database(),
+			(SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = 'billing.installation'::regclass)));
 	END IF;
 	EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job
 		USING 'billing ' || current_database(), '* * * * *', 'CALL billing.tick()';

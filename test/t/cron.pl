@@ -30,7 +30,8 @@ new_database($node, 'other', '2026-01-01');
 my ($statement) = $err =~ /UB009: .*HINT:  In database "home" run: (SELECT cron\.schedule_in_database[^\n]*;)/s;
 ok($statement, 'from another database: the statement to run where pg_cron lives');
 $node->safe_psql('home', $statement);
-is($node->safe_psql('home', "SELECT database, command FROM cron.job"), 'other|CALL billing.tick()', 'which is right as it stands');
+is($node->safe_psql('home', "SELECT database, command, username = (SELECT rolname FROM pg_roles WHERE oid = 10) FROM cron.job"), 'other|CALL billing.tick()|t',
+	'which is right as it stands, and bears the role of the owner of the tables');
 
 is($node->safe_psql('home', 'SELECT billing.schedule() = billing.schedule()'), 't', 'schedule() twice is one job');
 is($node->safe_psql('home', "SELECT count(*) FROM cron.job WHERE database = 'home'"), '1', 'of one line');
