@@ -45,8 +45,8 @@ BEGIN
 			DETAIL = 'A charge is named by its account and its number.',
 			HINT = format('SELECT charge_id FROM billing.charges WHERE account_id = %s;', explain_charge.account_id);
 	END IF;
-	IF c.source = 'adjustment' THEN
-		RETURN QUERY SELECT 1, 'adjustment', c.quantity, NULL::numeric, c.amount, format('%s %s: %s', c.amount, c.currency, c.reason);
+	IF c.source IN ('fee', 'adjustment') THEN
+		RETURN QUERY SELECT 1, c.source, c.quantity, NULL::numeric, c.amount, format('%s %s: %s', c.amount, c.currency, c.reason);
 		RETURN;
 	END IF;
 	SELECT * INTO STRICT p FROM billing.price x WHERE x.price_id = c.source_id;

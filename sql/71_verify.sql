@@ -27,7 +27,9 @@ AS $fn$
 	SELECT 'event', t.account_id, format('transfer %s: %s from %s to %s', t.transfer_id, t.kind, t.debit, t.credit)
 	FROM billing.transfer t
 	WHERE (t.kind, t.debit, t.credit) NOT IN (('top_up', 'cash', 'wallet'), ('pay_out', 'wallet', 'cash'), ('write_off', 'bad_debt', 'wallet'),
-		('usage', 'wallet', 'revenue'), ('usage', 'revenue', 'wallet'), ('adjustment', 'wallet', 'revenue'), ('adjustment', 'revenue', 'wallet'))
+		('usage', 'wallet', 'revenue'), ('usage', 'revenue', 'wallet'), ('adjustment', 'wallet', 'revenue'), ('adjustment', 'revenue', 'wallet'),
+		('voucher', 'promotion', 'voucher'), ('voucher', 'voucher', 'promotion'), ('refund', 'deferred', 'wallet'), ('refund', 'deferred', 'promotion'))
+		AND (t.kind NOT IN ('purchase', 'renewal', 'upgrade', 'change') OR t.debit NOT IN ('wallet', 'voucher') OR t.credit <> 'deferred')
 	UNION ALL
 	SELECT 'account without state', a.account_id, 'no row in account_state'
 	FROM billing.account a WHERE NOT EXISTS (SELECT FROM billing.account_state s WHERE s.account_id = a.account_id)

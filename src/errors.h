@@ -43,6 +43,13 @@
 /* raised in sql/45_condition.sql: two prices of equal rank that one event can meet */
 #define ERRCODE_BILLING_PRICE_TIE MAKE_SQLSTATE('U', 'B', '0', '1', '4')
 
+/* sql/46_order.sql: a voucher that was named can not pay the order */
+#define ERRCODE_BILLING_UNKNOWN_VOUCHER MAKE_SQLSTATE('U', 'B', '0', '3', '4')
+#define ERRCODE_BILLING_VOUCHER_EXPIRED MAKE_SQLSTATE('U', 'B', '0', '3', '5')
+#define ERRCODE_BILLING_VOUCHER_USED_UP MAKE_SQLSTATE('U', 'B', '0', '3', '6')
+#define ERRCODE_BILLING_VOUCHER_MIN_ORDER MAKE_SQLSTATE('U', 'B', '0', '3', '7')
+#define ERRCODE_BILLING_VOUCHER_PRODUCT MAKE_SQLSTATE('U', 'B', '0', '3', '8')
+
 /* UBT: the tariff type. A quantity beyond a tariff's hard last tier */
 #define ERRCODE_BILLING_TARIFF_LIMIT MAKE_SQLSTATE('U', 'B', 'T', '0', '1')
 

@@ -67,25 +67,26 @@ COMMENT ON COLUMN billing.usage_by_day.events IS 'number of rows';
 
 CREATE OR REPLACE VIEW billing.charges WITH (security_invoker = true) AS
 SELECT c.account_id, c.charge_id, c.cycle, c.period_start, c.meter, c.region, c.resource, c.source, c.source_id,
-	c.quantity, c.exact_amount, c.amount, a.currency, billing.cycle_start(c.cycle) AS cycle_start, c.invoice_period, c.reason
+	c.quantity, c.exact_amount, c.amount, a.currency, billing.cycle_start(c.cycle) AS cycle_start, c.invoice_period, c.reason, c.units
 FROM billing.charge c JOIN billing.account a USING (account_id);
 COMMENT ON VIEW billing.charges IS 'every step by which usage became money';
 COMMENT ON COLUMN billing.charges.account_id IS 'the account';
 COMMENT ON COLUMN billing.charges.charge_id IS 'number of the charge, for billing.explain_charge()';
 COMMENT ON COLUMN billing.charges.cycle IS 'the cycle that was settled';
 COMMENT ON COLUMN billing.charges.period_start IS 'start of the counter period that the usage belongs to';
-COMMENT ON COLUMN billing.charges.meter IS 'the meter; NULL for an adjustment';
+COMMENT ON COLUMN billing.charges.meter IS 'the meter; NULL for a fee or an adjustment';
 COMMENT ON COLUMN billing.charges.region IS 'region of the usage';
 COMMENT ON COLUMN billing.charges.resource IS 'resource of the usage';
-COMMENT ON COLUMN billing.charges.source IS 'tariff or adjustment';
-COMMENT ON COLUMN billing.charges.source_id IS 'the price_id of a tariff charge';
-COMMENT ON COLUMN billing.charges.quantity IS 'by how much the position''s quantity grew';
+COMMENT ON COLUMN billing.charges.source IS 'allowance, package, tariff, fee or adjustment';
+COMMENT ON COLUMN billing.charges.source_id IS 'the allowance_id, package_id, price_id (of a tariff charge) or order_id (of a fee)';
+COMMENT ON COLUMN billing.charges.quantity IS 'by how much the position''s quantity grew; of a deduction, the usage that it covered; of a fee, terms or packages';
 COMMENT ON COLUMN billing.charges.exact_amount IS 'by how much the position''s exact amount grew';
 COMMENT ON COLUMN billing.charges.amount IS 'what was posted';
 COMMENT ON COLUMN billing.charges.currency IS 'the account''s currency';
 COMMENT ON COLUMN billing.charges.cycle_start IS 'when the cycle began';
 COMMENT ON COLUMN billing.charges.invoice_period IS 'start of the month whose invoice shows it';
-COMMENT ON COLUMN billing.charges.reason IS 'of an adjustment: why';
+COMMENT ON COLUMN billing.charges.reason IS 'of an adjustment: why; of a fee: what for';
+COMMENT ON COLUMN billing.charges.units IS 'of a deduction: how much it took of the allowance or package';
 
 CREATE OR REPLACE VIEW billing.ledger WITH (security_invoker = true) AS
 SELECT t.account_id, t.transfer_id, t.at, t.booked_at, t.debit, t.credit, t.amount, t.balance_after, t.source,
@@ -100,9 +101,9 @@ COMMENT ON COLUMN billing.ledger.debit IS 'sub-ledger that is debited';
 COMMENT ON COLUMN billing.ledger.credit IS 'sub-ledger that is credited';
 COMMENT ON COLUMN billing.ledger.amount IS 'how much, positive';
 COMMENT ON COLUMN billing.ledger.balance_after IS 'the wallet''s balance after it';
-COMMENT ON COLUMN billing.ledger.source IS 'call, cycle or charge';
-COMMENT ON COLUMN billing.ledger.source_id IS 'the cycle or charge';
-COMMENT ON COLUMN billing.ledger.kind IS 'top_up, pay_out, adjustment, write_off or usage';
+COMMENT ON COLUMN billing.ledger.source IS 'call, cycle, charge, voucher or order';
+COMMENT ON COLUMN billing.ledger.source_id IS 'its number';
+COMMENT ON COLUMN billing.ledger.kind IS 'top_up, pay_out, adjustment, write_off, usage, voucher, or an order''s: purchase, renewal, upgrade, change, refund';
 COMMENT ON COLUMN billing.ledger.key IS 'the caller''s key';
 COMMENT ON COLUMN billing.ledger.booked_by IS 'the role that booked it';
 COMMENT ON COLUMN billing.ledger.reason IS 'the caller''s reason';
@@ -159,7 +160,7 @@ COMMENT ON COLUMN billing.invoice_lines.account_id IS 'the account';
 COMMENT ON COLUMN billing.invoice_lines.invoice_id IS 'the invoice';
 COMMENT ON COLUMN billing.invoice_lines.number IS 'the invoice''s number';
 COMMENT ON COLUMN billing.invoice_lines.line IS 'number of the line';
-COMMENT ON COLUMN billing.invoice_lines.source IS 'tariff or adjustment';
+COMMENT ON COLUMN billing.invoice_lines.source IS 'allowance, package, tariff, fee or adjustment';
 COMMENT ON COLUMN billing.invoice_lines.meter IS 'the meter';
 COMMENT ON COLUMN billing.invoice_lines.region IS 'region of the price';
 COMMENT ON COLUMN billing.invoice_lines.resource IS 'the resource, where each has a counter of its own';
