@@ -1,0 +1,84 @@
+-- Deduction: which allowances and packages usage may be taken from, and when.  A way of deduction (billing.deduction_way)
+-- leads from usage of one meter, region and resource in one span of time to one source; settling lets usage run down the
+-- ways of its account (billing.waterfall()).  What the plan of a package or a suspension of the account rule out is cut out
+-- of the span of the way, so that nothing else has to know about it.
+
+CREATE FUNCTION billing._plan_times(account_id bigint, plans text[]) RETURNS tstzmultirange
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT coalesce(range_agg(tstzrange(t.term_start, least(t.term_end, s.ended_at))) FILTER (WHERE t.term_start < s.ended_at), '{}')
+	FROM billing.subscription s JOIN billing.subscription_term t USING (account_id, subscription_id)
+	WHERE s.account_id = _plan_times.account_id AND t.plan = ANY (_plan_times.plans)
+$fn$;
+COMMENT ON FUNCTION billing._plan_times(bigint, text[]) IS 'when an account had one of these plans in a paid term';
+
+CREATE FUNCTION billing._suspended_times(account_id bigint) RETURNS tstzmultirange
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT range_agg(tstzrange(s.suspended_from, s.suspended_until)) FROM billing.suspension s
+	WHERE s.account_id = _suspended_times.account_id AND s.suspended_from < coalesce(s.suspended_until, 'infinity')
+$fn$;
+COMMENT ON FUNCTION billing._suspended_times(bigint) IS 'when an account was suspended; NULL: never';
+
+CREATE FUNCTION billing._deduction_ways(account_from bigint, account_to bigint, since timestamptz, until timestamptz)
+	RETURNS TABLE (account_id bigint, ways billing.deduction_way[])
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+SET plan_cache_mode = force_custom_plan
+AS $fn$
+#variable_conflict use_column
+BEGIN
+	IF NOT EXISTS (SELECT FROM billing.allowance a WHERE a.account_id >= account_from AND a.account_id < account_to)
+		AND NOT EXISTS (SELECT FROM billing.package p WHERE p.account_id >= account_from AND p.account_id < account_to)
+	THEN
+		RETURN;
+	END IF;
+	RETURN QUERY WITH source AS (
+		-- rank: allowances come before packages, packages in the order of their priority
+		SELECT a.account_id, 'allowance' AS source, a.allowance_id AS source_id, a.size - a.used AS remaining, a.meter, nullif(a.region, '') AS region,
+			a.resource, 1::numeric AS factor, a.valid_from, a.valid_until, a.valid_until AS ends, a.size, 2147483648 AS rank, NULL::text[] AS plans
+		FROM billing.allowance a
+		WHERE a.account_id >= account_from AND a.account_id < account_to AND a.used < a.size AND a.valid_until > since AND a.valid_from <= until
+		UNION ALL
+		SELECT p.account_id, 'package', p.package_id, p.size - p.used, coalesce(c.meter, p.meter), nullif(coalesce(nullif(p.region, ''), c.region), ''),
+			r.resource, coalesce(c.factor, 1), greatest(p.valid_from, r.bound_at), p.valid_until, p.valid_until, p.size, p.priority, p.requires_plan
+		FROM billing.package p
+		LEFT JOIN billing.package_coverage c ON c.offer = p.offer
+		LEFT JOIN billing.package_resource r ON r.account_id = p.account_id AND r.package_id = p.package_id
+		WHERE p.account_id >= account_from AND p.account_id < account_to AND p.used < p.size AND p.state <> 'refunded'
+			AND p.valid_until > since AND p.valid_from <= until
+			AND (p.max_resources IS NULL OR r.resource IS NOT NULL)
+			-- a package of one region does not use what its offer says about another
+			AND (p.region = '' OR coalesce(c.region, '') IN ('', p.region))
+			AND NOT (c.region = '' AND p.region <> '' AND EXISTS (SELECT FROM billing.package_coverage n
+				WHERE n.offer = p.offer AND n.meter = c.meter AND n.region = p.region))
+	), holder AS MATERIALIZED (
+		SELECT k.account_id, billing._suspended_times(k.account_id) AS suspended FROM (SELECT DISTINCT s.account_id FROM source s) k
+		WHERE EXISTS (SELECT FROM billing.suspension x WHERE x.account_id = k.account_id)
+	), cut AS (
+		SELECT s.account_id, s.source, s.source_id, s.remaining, s.meter, s.region, s.resource, s.factor, s.valid_from, s.valid_until,
+			s.ends, s.size, s.rank
+		FROM source s
+		WHERE s.plans IS NULL AND NOT EXISTS (SELECT FROM holder h WHERE h.account_id = s.account_id)
+		UNION ALL
+		SELECT s.account_id, s.source, s.source_id, s.remaining, s.meter, s.region, s.resource, s.factor, lower(w.span), upper(w.span),
+			s.ends, s.size, s.rank
+		FROM source s
+		LEFT JOIN holder h USING (account_id)
+		CROSS JOIN LATERAL unnest((CASE WHEN s.plans IS NULL THEN '{(,)}' ELSE billing._plan_times(s.account_id, s.plans) END
+			- coalesce(h.suspended, '{}')) * tstzmultirange(tstzrange(s.valid_from, s.valid_until))) w(span)
+		WHERE s.plans IS NOT NULL OR h.account_id IS NOT NULL
+	)
+	SELECT c.account_id, array_agg(ROW(c.source, c.source_id, c.remaining, c.meter, c.region, c.resource, c.factor, c.valid_from,
+			c.valid_until)::billing.deduction_way
+		ORDER BY c.rank DESC, c.ends, c.size, c.source_id, c.region NULLS LAST, c.meter, c.resource, c.valid_from)
+	FROM cut c
+	WHERE c.valid_from < c.valid_until
+	GROUP BY c.account_id;
+END
+$fn$;
+COMMENT ON FUNCTION billing._deduction_ways(bigint, bigint, timestamptz, timestamptz)
+	IS 'the ways of deduction of the accounts from account_from to before account_to for usage from since to until, in their order: allowance, then packages by priority, nearest end, smaller size, smaller number';
