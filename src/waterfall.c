@@ -356,9 +356,7 @@ read_way(Waterfall *state, int place, const Datum *values, const bool *nulls)
 		state->wide = true;
 }
 
-/*
- * allocate gives zeroed memory of the group.
- */
+/* allocate gives zeroed memory that lives as long as the group. */
 static void *
 allocate(const Waterfall *state, size_t count, size_t size)
 {
@@ -519,11 +517,12 @@ wide_covered_by(Numeric remaining, Numeric factor)
 static void
 keep_remaining(Waterfall *state, int place, Numeric remaining)
 {
-	MemoryContext before = MemoryContextSwitchTo(state->memory);
+	MemoryContext before;
 
+	state->core_sources[place].spent = num_is_zero(remaining);
+	before = MemoryContextSwitchTo(state->memory);
 	pfree(state->sources[place].remaining);
 	state->sources[place].remaining = num_trim(remaining);
-	state->core_sources[place].spent = num_is_zero(remaining);
 	MemoryContextSwitchTo(before);
 }
 
@@ -726,7 +725,8 @@ billing_waterfall_final(PG_FUNCTION_ARGS)
 	state = (const Waterfall *) PG_GETARG_POINTER(0);
 	if (is_unknown(state))
 		PG_RETURN_NULL();
-	rows = palloc_extended(state->step_count * sizeof(Datum), MCXT_ALLOC_HUGE);
+	/* palloc refuses more than an array could hold */
+	rows = palloc(state->step_count * sizeof(Datum));
 	for (int64 i = 0; i < state->step_count; i++)
 		rows[i] = row_of(state, &state->steps[i], descriptor);
 	PG_RETURN_ARRAYTYPE_P(construct_array(rows, (int) state->step_count, descriptor->tdtypeid, -1,
