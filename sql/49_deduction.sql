@@ -22,6 +22,26 @@ AS $fn$
 $fn$;
 COMMENT ON FUNCTION billing._suspended_times(bigint) IS 'when an account was suspended; NULL: never';
 
+-- not pinned: meant to be inlined
+CREATE FUNCTION billing._package_scopes(account_from bigint, account_to bigint)
+	RETURNS TABLE (account_id bigint, package_id bigint, meter text, region text, resource text, factor numeric, bound_at timestamptz)
+LANGUAGE sql STABLE
+AS $fn$
+	SELECT p.account_id, p.package_id, coalesce(c.meter, p.meter), nullif(coalesce(nullif(p.region, ''), c.region), ''), r.resource,
+		coalesce(c.factor, 1), r.bound_at
+	FROM billing.package p
+	LEFT JOIN billing.package_coverage c ON c.offer = p.offer
+	LEFT JOIN billing.package_resource r ON r.account_id = p.account_id AND r.package_id = p.package_id
+	WHERE p.account_id >= account_from AND p.account_id < account_to AND p.state <> 'refunded'
+		AND (p.max_resources IS NULL OR r.resource IS NOT NULL)
+		-- a package of one region does not use what its offer says about another
+		AND (p.region = '' OR coalesce(c.region, '') IN ('', p.region))
+		AND NOT (c.region = '' AND p.region <> '' AND EXISTS (SELECT FROM billing.package_coverage n
+			WHERE n.offer = p.offer AND n.meter = c.meter AND n.region = p.region))
+$fn$;
+COMMENT ON FUNCTION billing._package_scopes(bigint, bigint)
+	IS 'what the packages of a range of accounts cover, whenever it was: meter, region (NULL: any), resource (NULL: any), and how much of the package one unit takes';
+
 CREATE FUNCTION billing._deduction_ways(account_from bigint, account_to bigint, since timestamptz, until timestamptz)
 	RETURNS TABLE (account_id bigint, ways billing.deduction_way[])
 LANGUAGE plpgsql STABLE
@@ -43,18 +63,11 @@ BEGIN
 		FROM billing.allowance a
 		WHERE a.account_id >= account_from AND a.account_id < account_to AND a.used < a.size AND a.valid_until > since AND a.valid_from <= until
 		UNION ALL
-		SELECT p.account_id, 'package', p.package_id, p.size - p.used, coalesce(c.meter, p.meter), nullif(coalesce(nullif(p.region, ''), c.region), ''),
-			r.resource, coalesce(c.factor, 1), greatest(p.valid_from, r.bound_at), p.valid_until, p.valid_until, p.size, p.priority, p.requires_plan
-		FROM billing.package p
-		LEFT JOIN billing.package_coverage c ON c.offer = p.offer
-		LEFT JOIN billing.package_resource r ON r.account_id = p.account_id AND r.package_id = p.package_id
+		SELECT p.account_id, 'package', p.package_id, p.size - p.used, c.meter, c.region, c.resource, c.factor,
+			greatest(p.valid_from, c.bound_at), p.valid_until, p.valid_until, p.size, p.priority, p.requires_plan
+		FROM billing.package p JOIN billing._package_scopes(account_from, account_to) c USING (account_id, package_id)
 		WHERE p.account_id >= account_from AND p.account_id < account_to AND p.used < p.size AND p.state <> 'refunded'
 			AND p.valid_until > since AND p.valid_from <= until
-			AND (p.max_resources IS NULL OR r.resource IS NOT NULL)
-			-- a package of one region does not use what its offer says about another
-			AND (p.region = '' OR coalesce(c.region, '') IN ('', p.region))
-			AND NOT (c.region = '' AND p.region <> '' AND EXISTS (SELECT FROM billing.package_coverage n
-				WHERE n.offer = p.offer AND n.meter = c.meter AND n.region = p.region))
 	), holder AS MATERIALIZED (
 		SELECT k.account_id, billing._suspended_times(k.account_id) AS suspended FROM (SELECT DISTINCT s.account_id FROM source s) k
 		WHERE EXISTS (SELECT FROM billing.suspension x WHERE x.account_id = k.account_id)

@@ -94,8 +94,6 @@ typedef struct Waterfall
 	bool wide; /* beyond 128 bits: Numerics count, not Decimals */
 	bool straddles;
 	bool runs_out;
-	bool group_runs_out; /* the item that ran out stands for several events */
-	int64 items; /* that have a quantity */
 
 	int way_count;
 	WaterfallWay *ways;
@@ -614,12 +612,11 @@ check_instants(const Waterfall *state, const WaterfallItem *item)
 					errhint("Give each event as an item of its own, or by_event false.")));
 }
 
-/* is_unknown tells whether the order of events would have changed the answer. */
+/* is_unknown tells whether the events have to be looked at one by one. */
 static bool
 is_unknown(const Waterfall *state)
 {
-	return !state->by_event &&
-		   (state->straddles || state->group_runs_out || (state->runs_out && state->items > 1));
+	return !state->by_event && (state->straddles || state->runs_out);
 }
 
 /* run_item lets an item run down, or, once there will be no answer, does nothing. */
@@ -627,9 +624,7 @@ static void
 run_item(Waterfall *state, WaterfallItem *item, Datum quantity, int64 number)
 {
 	bool fits = read_number("quantity", quantity, false, &item->quantity);
-	bool some = !fits || item->quantity.value != 0;
 
-	state->items += some;
 	if (is_unknown(state))
 		return;
 	if (!state->wide && !(fits && waterfall_run(state->ways, state->way_count, state->core_sources,
@@ -641,8 +636,6 @@ run_item(Waterfall *state, WaterfallItem *item, Datum quantity, int64 number)
 		add_steps(state, number);
 	state->straddles = state->straddles || state->run.straddles;
 	state->runs_out = state->runs_out || state->run.runs_out;
-	state->group_runs_out =
-		state->group_runs_out || (state->run.runs_out && item->first < item->last);
 }
 
 /*

@@ -84,7 +84,8 @@ CREATE TABLE billing.package (
 	FOREIGN KEY (account_id, renews) REFERENCES billing.package,
 	CHECK (valid_from < valid_until)
 ) WITH (fillfactor = 70);
-CREATE INDEX package_open ON billing.package (account_id, valid_until) WHERE used < size AND state <> 'refunded';
+-- not for unused ones alone: an index that knows `used` would make every deduction rewrite all indexes
+CREATE INDEX package_valid ON billing.package (account_id, valid_until);
 CREATE INDEX package_ends ON billing.package (valid_until, account_id) WHERE state = 'active';
 CREATE INDEX package_starts ON billing.package (valid_from, account_id) WHERE state = 'pending';
 CREATE INDEX package_renews ON billing.package (account_id) WHERE auto_renew;

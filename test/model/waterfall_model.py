@@ -64,13 +64,11 @@ def answer(ways, items):
 def is_answered(ways, items):
     """Whether the groups may be answered without a look at their events.
 
-    Told from what all items ask for, not by walking: with one event alone any answer will do.  Otherwise each item must
+    Told from what all items ask for, not by walking: each item must
     want all of its quantity from the first way that fits it, wholly inside its window, of a source that was not empty,
     and each source must hold what is wanted of it.
     """
     items = [item for item in items if quantity_of(item) > 0]
-    if len(items) == 1 and not is_group(items[0]):
-        return True
     wanted = {}
     for item in items:
         for way in ways:

@@ -15,9 +15,9 @@ CREATE FUNCTION pg_temp.run(ways deduction_way[], by_event boolean, VARIADIC ite
 		FROM unnest(items) WITH ORDINALITY i(n, meter, quantity, first_at, last_at, region, resource, nr)) x $$;
 
 -- The order of the array, running over, and the rest.
-SELECT pg_temp.run(ARRAY[pg_temp.way('allowance', 1, 100, 'gb'), pg_temp.way('package', 7, 50, 'gb')], false, pg_temp.item(1, 'gb', 120)) AS over,
-	pg_temp.run(ARRAY[pg_temp.way('package', 7, 50, 'gb'), pg_temp.way('allowance', 1, 100, 'gb')], false, pg_temp.item(1, 'gb', 120)) AS other_order,
-	pg_temp.run(ARRAY[pg_temp.way('allowance', 1, 100, 'gb'), pg_temp.way('package', 1, 50, 'gb')], false, pg_temp.item(9, 'gb', 160.5)) AS same_id_and_rest \gx
+SELECT pg_temp.run(ARRAY[pg_temp.way('allowance', 1, 100, 'gb'), pg_temp.way('package', 7, 50, 'gb')], true, pg_temp.item(1, 'gb', 120)) AS over,
+	pg_temp.run(ARRAY[pg_temp.way('package', 7, 50, 'gb'), pg_temp.way('allowance', 1, 100, 'gb')], true, pg_temp.item(1, 'gb', 120)) AS other_order,
+	pg_temp.run(ARRAY[pg_temp.way('allowance', 1, 100, 'gb'), pg_temp.way('package', 1, 50, 'gb')], true, pg_temp.item(9, 'gb', 160.5)) AS same_id_and_rest \gx
 -- Exactly used up: no rest, and nothing of zero; the next one finds a spent source.
 SELECT pg_temp.run(ARRAY[pg_temp.way('allowance', 1, 100, 'gb')], false, pg_temp.item(1, 'gb', 60, '2026-01-02', '2026-01-03'), pg_temp.item(2, 'gb', 40)) AS used_up,
 	pg_temp.run(ARRAY[pg_temp.way('allowance', 1, 100, 'gb'), pg_temp.way('package', 2, 5, 'gb')], true, pg_temp.item(1, 'gb', 60), pg_temp.item(2, 'gb', 40), pg_temp.item(3, 'gb', 1)) AS next,
@@ -39,23 +39,23 @@ SELECT pg_temp.run(ARRAY[pg_temp.way('package', 1, 9, 'gb', since => '-infinity'
 	pg_temp.run(ARRAY[pg_temp.way('package', 1, 9, 'gb', since => '2026-01-20', until => '2026-01-02')], false, pg_temp.item(1, 'gb', 1, '2026-01-01', '2026-01-31')) AS backwards;
 
 -- Meter, region, resource: exact, and NULL in a way is any; NULL in an item is only any's.
-SELECT region, resource, pg_temp.run(ARRAY[pg_temp.way('package', 1, 9, 'gb', 1, 'eu', 'vm-1'), pg_temp.way('package', 2, 9, 'gb', 1, 'eu'), pg_temp.way('package', 3, 9, 'gb', 1, NULL, 'vm-1'), pg_temp.way('package', 4, 9, 'gb')], false,
+SELECT region, resource, pg_temp.run(ARRAY[pg_temp.way('package', 1, 9, 'gb', 1, 'eu', 'vm-1'), pg_temp.way('package', 2, 9, 'gb', 1, 'eu'), pg_temp.way('package', 3, 9, 'gb', 1, NULL, 'vm-1'), pg_temp.way('package', 4, 9, 'gb')], true,
 		pg_temp.item(1, 'gb', 1, region => region, resource => resource)) AS by_place
 	FROM unnest(ARRAY['eu', 'us', NULL]) WITH ORDINALITY r(region, a), unnest(ARRAY['vm-1', 'vm-10', 'vm-', NULL]) WITH ORDINALITY s(resource, b) ORDER BY a, b;
 SELECT pg_temp.run(ARRAY[pg_temp.way('package', 1, 9, 'gb')], false, pg_temp.item(1, 'GB', 1), pg_temp.item(2, 'gb ', 1), pg_temp.item(3, '', 1)) AS meters,
 	pg_temp.run(ARRAY[pg_temp.way('package', 1, 9, '', 1, '', '')], false, pg_temp.item(1, '', 1, region => '', resource => ''), pg_temp.item(2, '', 1, region => NULL, resource => '')) AS empty_is_not_null;
 
 -- No last decimal: the source is used up, the quantity cut to 20 decimals, and both still add up.
-SELECT pg_temp.run(ARRAY[pg_temp.way('package', 1, 10, 'gb', 1.8)], false, pg_temp.item(1, 'gb', 6)) AS cut,
-	pg_temp.run(ARRAY[pg_temp.way('package', 1, 10, 'gb', 1.6)], false, pg_temp.item(1, 'gb', 7)) AS finite,
-	pg_temp.run(ARRAY[pg_temp.way('package', 1, 1, 'gb', 1267650600228229401496703205376)], false, pg_temp.item(1, 'gb', 7)) AS finite_and_long,
+SELECT pg_temp.run(ARRAY[pg_temp.way('package', 1, 10, 'gb', 1.8)], true, pg_temp.item(1, 'gb', 6)) AS cut,
+	pg_temp.run(ARRAY[pg_temp.way('package', 1, 10, 'gb', 1.6)], true, pg_temp.item(1, 'gb', 7)) AS finite,
+	pg_temp.run(ARRAY[pg_temp.way('package', 1, 1, 'gb', 1267650600228229401496703205376)], true, pg_temp.item(1, 'gb', 7)) AS finite_and_long,
 	pg_temp.run(ARRAY[pg_temp.way('package', 1, 20, 'gb', 3)], true, pg_temp.item(1, 'gb', 6.66666666666666666666), pg_temp.item(2, 'gb', 1)) AS units_left,
-	pg_temp.run(ARRAY[pg_temp.way('package', 1, 20, 'gb', 3)], false, pg_temp.item(1, 'gb', 6.66666666666666666667)) AS a_bit_more,
-	pg_temp.run(ARRAY[pg_temp.way('package', 1, 1e-25, 'gb', 3)], false, pg_temp.item(1, 'gb', 1)) AS cut_to_nothing,
-	pg_temp.run(ARRAY[pg_temp.way('package', 1, 0.00000000000000000001, 'gb', 0.5)], false, pg_temp.item(1, 'gb', 0.00000000000000000003)) AS small,
-	pg_temp.run(ARRAY[pg_temp.way('package', 1, 1e30, 'gb', 7)], false, pg_temp.item(1, 'gb', 1e30)) AS wide_cut,
-	pg_temp.run(ARRAY[pg_temp.way('package', 1, 1e-30, 'gb', 0.7e30)], false, pg_temp.item(1, 'gb', 1)) AS wide_cut_to_nothing,
-	pg_temp.run(ARRAY[pg_temp.way('package', 1, 1e30, 'gb', 1.8)], false, pg_temp.item(1, 'gb', 1e29 + 1e-20)) AS large \gx
+	pg_temp.run(ARRAY[pg_temp.way('package', 1, 20, 'gb', 3)], true, pg_temp.item(1, 'gb', 6.66666666666666666667)) AS a_bit_more,
+	pg_temp.run(ARRAY[pg_temp.way('package', 1, 1e-25, 'gb', 3)], true, pg_temp.item(1, 'gb', 1)) AS cut_to_nothing,
+	pg_temp.run(ARRAY[pg_temp.way('package', 1, 0.00000000000000000001, 'gb', 0.5)], true, pg_temp.item(1, 'gb', 0.00000000000000000003)) AS small,
+	pg_temp.run(ARRAY[pg_temp.way('package', 1, 1e30, 'gb', 7)], true, pg_temp.item(1, 'gb', 1e30)) AS wide_cut,
+	pg_temp.run(ARRAY[pg_temp.way('package', 1, 1e-30, 'gb', 0.7e30)], true, pg_temp.item(1, 'gb', 1)) AS wide_cut_to_nothing,
+	pg_temp.run(ARRAY[pg_temp.way('package', 1, 1e30, 'gb', 1.8)], true, pg_temp.item(1, 'gb', 1e29 + 1e-20)) AS large \gx
 SELECT d.source_id, d.quantity, d.units = (d.quantity::text || 'e-1000')::numeric AS exact FROM unnest((SELECT waterfall(ARRAY[pg_temp.way('package', 1, 1e999, 'gb', 1e-1000)], n, 'gb', NULL, NULL, '2026-01-10', '2026-01-10', n * 1.50, true) FROM generate_series(1, 2) n)) d;
 
 -- Nothing: items of quantity 0, no ways, no items.
