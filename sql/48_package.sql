@@ -107,7 +107,7 @@ BEGIN
 			HINT = 'Leave auto_renew out, or take another offer.';
 	END IF;
 	SELECT p.package_id INTO other FROM billing.package p
-	WHERE p.account_id = _check_purchase.account_id AND p.meter = o.meter AND p.auto_renew AND auto_renew AND o.auto_renew_scope = 'type' LIMIT 1;
+	WHERE p.account_id = _check_purchase.account_id AND p.meter = o.meter AND p.auto_renew AND _check_purchase.auto_renew AND o.auto_renew_scope = 'type' LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'package % of account % renews itself already', other, account_id USING
 			ERRCODE = 'UB056',

@@ -110,23 +110,24 @@ AS $fn$
 	-- Settled usage is what charges and positions were made of; what could not be rated is in unrated; nothing is in neither.
 	WITH settled AS MATERIALIZED (
 		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, m.aggregation,
-			a.account_id IS NOT NULL AS has_account
+			a.account_id IS NOT NULL AS has_account, CASE m.aggregation WHEN 'count' THEN 1 ELSE u.quantity END - coalesce(w.quantity, 0) AS counted
 		FROM billing.usage u
+		LEFT JOIN billing.unrated w USING (account_id, meter, event_key, event_time)
 		JOIN billing.shard h ON u.account_id >= h.account_from AND u.account_id < h.account_to AND billing.cycle_of(u.arrived, u.event_time) < h.settled_through
 		LEFT JOIN billing.account a ON a.account_id = u.account_id
 		LEFT JOIN billing.meter m ON m.meter = u.meter
-		WHERE NOT EXISTS (SELECT FROM billing.unrated r WHERE (r.account_id, r.meter, r.event_key, r.event_time)
-				= (u.account_id, u.meter, u.event_key, u.event_time))
+		-- of one that was deducted in part and has no price for the rest, that part
+		WHERE (w.account_id IS NULL OR w.quantity IS NOT NULL)
 			AND NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = u.account_id AND billing.cycle_of(u.arrived, u.event_time) >= q.from_cycle)
 	)
 	SELECT 'usage and charges', coalesce(u.account_id, c.account_id),
 		format('%s in "%s" by "%s": usage %s, charges %s', coalesce(u.meter, c.meter), coalesce(u.region, c.region),
 			coalesce(u.resource, c.resource), u.quantity, c.quantity)
-	FROM (SELECT s.account_id, s.meter, s.region, s.resource, CASE s.aggregation WHEN 'sum' THEN sum(s.quantity) ELSE count(*) END AS quantity
+	FROM (SELECT s.account_id, s.meter, s.region, s.resource, sum(s.counted) AS quantity
 		FROM settled s WHERE s.aggregation IN ('sum', 'count') GROUP BY s.account_id, s.meter, s.region, s.resource, s.aggregation) u
 	FULL JOIN (SELECT c.account_id, c.meter, c.region, c.resource, sum(c.quantity) AS quantity
 		FROM billing.charge c JOIN billing.meter m USING (meter)
-		WHERE c.source = 'tariff' AND m.aggregation IN ('sum', 'count') GROUP BY c.account_id, c.meter, c.region, c.resource) c
+		WHERE c.source IN ('allowance', 'package', 'tariff') AND m.aggregation IN ('sum', 'count') GROUP BY c.account_id, c.meter, c.region, c.resource) c
 		ON c.account_id = u.account_id AND c.meter = u.meter AND c.region = u.region AND c.resource = u.resource
 	WHERE coalesce(u.quantity, 0) <> coalesce(c.quantity, 0)
 	UNION ALL
@@ -265,7 +266,8 @@ BEGIN
 		UNION ALL SELECT * FROM billing._verify_ledger()
 		UNION ALL SELECT * FROM billing._verify_positions()
 		UNION ALL SELECT * FROM billing._verify_usage()
-		UNION ALL SELECT * FROM billing._verify_invoices();
+		UNION ALL SELECT * FROM billing._verify_invoices()
+		UNION ALL SELECT * FROM billing._verify_packages();
 END
 $fn$;
 COMMENT ON FUNCTION billing.verify() IS 'recomputes balances, positions, charges and invoices from nothing; a row for each thing that is wrong: none, always';
