@@ -22,9 +22,10 @@ SET work_mem = '64MB'
 SET plan_cache_mode = force_custom_plan	-- a plan for any range takes ranges for small, and joins row by row
 AS $fn$
 DECLARE
-	-- a range of one account is how one in quarantine is tried again
 	exhausted_of bigint[];
 	exhausted bigint[];
+	turned bigint[];
+	-- a range of one account is how one in quarantine is tried again
 	leave_out boolean := account_from + 1 < account_to AND EXISTS (SELECT FROM billing.quarantine);
 BEGIN
 	WITH own_price AS MATERIALIZED (
@@ -330,12 +331,11 @@ BEGIN
 		SELECT r.account_id, sum(r.amount) AS amount FROM result r GROUP BY r.account_id HAVING sum(r.amount) <> 0
 	), wallet AS (
 		UPDATE billing.account_state s
-		SET balance = s.balance - m.amount, unbilled = s.unbilled + m.amount,
-			overdue_since = CASE WHEN s.balance - m.amount < -s.credit_limit
-				THEN coalesce(s.overdue_since, at) END
+		SET balance = s.balance - m.amount, unbilled = s.unbilled + m.amount
 		FROM moved m
 		WHERE s.account_id = m.account_id AND s.account_id >= account_from AND s.account_id < account_to
-		RETURNING s.account_id, s.balance, m.amount
+		RETURNING s.account_id, s.balance, m.amount,
+			billing._turns(s.balance, s.credit_limit, s.unbilled, s.not_due, s.state, s.overdue_since, s.low_balance_at, s.low_since) AS turns
 	), booked AS (
 		INSERT INTO billing.transfer (account_id, at, debit, credit, amount, balance_after, kind, source, source_id)
 		SELECT w.account_id, billing.cycle_start(the_cycle + 1), CASE WHEN w.amount > 0 THEN 'wallet' ELSE 'revenue' END,
@@ -351,8 +351,12 @@ BEGIN
 	SELECT (SELECT count(*) FROM booked), (SELECT count(*) FROM charged),
 		(SELECT array_agg(p.account_id) FROM package_used p WHERE p.is_exhausted),
 		(SELECT array_agg(p.package_id) FROM package_used p WHERE p.is_exhausted),
-		(SELECT array_agg(DISTINCT p.account_id) FROM put_off p) INTO accounts, charges, exhausted_of, exhausted, renewing;
+		(SELECT array_agg(DISTINCT p.account_id) FROM put_off p), (SELECT array_agg(w.account_id) FROM wallet w WHERE w.turns)
+	INTO accounts, charges, exhausted_of, exhausted, renewing, turned;
 	PERFORM billing._note_exhausted(e.account_id, e.package_id, billing.cycle_start(the_cycle + 1)) FROM unnest(exhausted_of, exhausted) e(account_id, package_id);
+	IF turned IS NOT NULL THEN
+		PERFORM billing._turn_accounts(turned, billing.cycle_start(the_cycle + 1), at);
+	END IF;
 END
 $fn$;
 COMMENT ON FUNCTION billing._settle_pass(integer, bigint, bigint, boolean, bigint[], timestamptz)

@@ -22,7 +22,7 @@ AS $fn$
 	UNION ALL
 	SELECT 'overdue', a.account_id, format('balance %s, credit limit %s, overdue since %s', s.balance, s.credit_limit, s.overdue_since)
 	FROM billing.account a JOIN billing.account_state s USING (account_id)
-	WHERE (s.balance < -s.credit_limit) <> (s.overdue_since IS NOT NULL)
+	WHERE billing._is_overdue(s.balance, s.credit_limit, s.unbilled, s.not_due) <> (s.overdue_since IS NOT NULL) AND s.state <> 'closed'
 	UNION ALL
 	SELECT 'event', t.account_id, format('transfer %s: %s from %s to %s', t.transfer_id, t.kind, t.debit, t.credit)
 	FROM billing.transfer t
@@ -267,7 +267,8 @@ BEGIN
 		UNION ALL SELECT * FROM billing._verify_positions()
 		UNION ALL SELECT * FROM billing._verify_usage()
 		UNION ALL SELECT * FROM billing._verify_invoices()
-		UNION ALL SELECT * FROM billing._verify_packages();
+		UNION ALL SELECT * FROM billing._verify_packages()
+		UNION ALL SELECT * FROM billing._verify_lifecycle();
 END
 $fn$;
-COMMENT ON FUNCTION billing.verify() IS 'recomputes balances, positions, charges and invoices from nothing; a row for each thing that is wrong: none, always';
+COMMENT ON FUNCTION billing.verify() IS 'recomputes balances, positions, charges, invoices and states from nothing; a row for each thing that is wrong: none, always';
