@@ -265,7 +265,9 @@ BEGIN
 		UNION ALL SELECT * FROM billing._verify_ledger()
 		UNION ALL SELECT * FROM billing._verify_positions()
 		UNION ALL SELECT * FROM billing._verify_usage()
-		UNION ALL SELECT * FROM billing._verify_invoices();
+		UNION ALL SELECT * FROM billing._verify_invoices()
+		UNION ALL SELECT * FROM billing._verify_orders()
+		UNION ALL SELECT * FROM billing._verify_subscriptions();
 END
 $fn$;
-COMMENT ON FUNCTION billing.verify() IS 'recomputes balances, positions, charges and invoices from nothing; a row for each thing that is wrong: none, always';
+COMMENT ON FUNCTION billing.verify() IS 'recomputes balances, positions, charges, invoices, orders and plans from nothing; a row for each thing that is wrong: none, always';
