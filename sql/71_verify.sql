@@ -268,7 +268,9 @@ BEGIN
 		UNION ALL SELECT * FROM billing._verify_usage()
 		UNION ALL SELECT * FROM billing._verify_invoices()
 		UNION ALL SELECT * FROM billing._verify_packages()
-		UNION ALL SELECT * FROM billing._verify_lifecycle();
+		UNION ALL SELECT * FROM billing._verify_lifecycle()
+		UNION ALL SELECT * FROM billing._verify_orders()
+		UNION ALL SELECT * FROM billing._verify_subscriptions();
 END
 $fn$;
-COMMENT ON FUNCTION billing.verify() IS 'recomputes balances, positions, charges, invoices and states from nothing; a row for each thing that is wrong: none, always';
+COMMENT ON FUNCTION billing.verify() IS 'recomputes balances, positions, charges, invoices, orders, plans, packages and states from nothing; a row for each thing that is wrong: none, always';
