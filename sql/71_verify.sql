@@ -73,10 +73,16 @@ AS $fn$
 		ON c.account_id = o.account_id AND c.line_id = o.line_id AND c.period_start = o.period_start AND c.resource = o.resource
 	WHERE coalesce(o.amount, 0) <> coalesce(c.amount, 0)
 	UNION ALL
-	SELECT 'position and tariff', o.account_id, format('price %s, period %s: %s for %s', o.price_id, o.period_start, o.exact_amount, o.quantity)
-	FROM billing.position o JOIN billing.price p USING (price_id)
+	SELECT 'position and tariff', o.account_id, format('price %s, period %s: %s for %s%s', o.price_id, o.period_start, o.exact_amount, o.quantity,
+		CASE WHEN o.base IS NOT NULL THEN format(' on top of %s', o.base) ELSE '' END)
+	FROM (SELECT r.*, sum(r.quantity) OVER (PARTITION BY r.account_id, r.line_id, r.period_start, r.resource, r.run
+			ORDER BY r.valid_from, r.price_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS base
+		FROM (SELECT o.*, p.tariff, p.valid_from, count(*) FILTER (WHERE p.counter_on_change = 'restart') OVER (
+				PARTITION BY o.account_id, o.line_id, o.period_start, o.resource ORDER BY p.valid_from, p.price_id) AS run
+			FROM billing.position o JOIN billing.price p USING (price_id)) r) o
 	-- what prices each event can not be told from the sum of their quantities
-	WHERE NOT billing.tariff_each(p.tariff) AND o.exact_amount <> billing.rate(p.tariff, o.quantity)
+	WHERE NOT billing.tariff_each(o.tariff)
+		AND o.exact_amount <> CASE WHEN o.base IS NULL THEN billing.rate(o.tariff, o.quantity) ELSE billing.rate_between(o.tariff, o.base, o.quantity) END
 		AND NOT (o.closes_at = o.period_end AND o.exact_amount = 0 AND o.quantity = 0)
 	UNION ALL
 	SELECT 'position and posting', o.account_id, format('line %s, period %s: %s posted of %s', o.line_id, o.period_start, o.posted, o.exact)

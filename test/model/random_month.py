@@ -131,6 +131,8 @@ class Price:
         self.counter = counter or rng.choice(["hour", "day", "month", "month"])
         self.scope = scope or rng.choice(["account", "account", "account", "resource"])
         self.given_post = rng.choice([None, None, "cycle", "counter"]) if post is None else post
+        self.carries = False
+        self.number = 0                  # in the order in which prices are inserted
 
     def post(self, aggregation):
         if aggregation in WINDOWED.values():
@@ -164,6 +166,8 @@ class World:
         self.prices = defaultdict(list)  # round -> prices inserted before it settles
         self.make_prices()
         self.events = defaultdict(list)  # round -> events
+        for n, price in enumerate(p for r in range(rounds) for p in self.prices[r]):
+            price.number = n
         self.make_events(events)
         self.money = defaultdict(list)   # round -> (call, account, amount), inserted behind its settlement
         for _ in range(accounts):
@@ -191,6 +195,7 @@ class World:
             price.tariff.each = self.meters[meter] == "sum" and rng.random() < 0.15
             if meter in WINDOWED:
                 price.given_post = None
+            price.carries = self.meters[meter] in ("sum", "count") and not price.tariff.each and rng.random() < 0.4
             self.prices[max(r, self.made[meter], self.opened[account] if account else 0)].append(price)
             return price
 
@@ -354,13 +359,21 @@ class Model:
         by_price, amount = defaultdict(list), F(0)
         for price, event in parts:
             by_price[price].append(event)
-        for price, events in by_price.items():
-            if price.tariff.each:
+        before, oldest = None, datetime.min.replace(tzinfo=UTC)
+        for price, events in sorted(by_price.items(), key=lambda item: (item[0].valid_from or oldest, item[0].number)):
+            # one that carries goes on from what those before it have counted, back to the last that did not
+            if not price.carries:
+                before = None
+            if price.carries and before is not None:
+                amount += price.tariff.rate(before + self.quantity(meter, events)) - price.tariff.rate(before)
+            elif price.tariff.each:
                 amount += sum((price.tariff.rate(e[6]) for e in events), F(0))
             elif meter in WINDOWED:
                 amount += price.tariff.rate(self.window(meter, events, self.world.accounts[account][0], start, end))
             else:
                 amount += price.tariff.rate(self.quantity(meter, events))
+            if self.world.meters[meter] in ("sum", "count"):
+                before = (before or F(0)) + self.quantity(meter, events)
         return amount
 
     def make_invoices(self):

@@ -51,9 +51,9 @@ def meter_sql(meter, aggregation):
 
 def price_sql(price):
     post = ("post, ", f"{quoted(price.given_post)}, ") if price.given_post else ("", "")
-    return (f"INSERT INTO billing.price (meter, region, currency, account_id, valid_from, {post[0]}counter, scope, properties, weekdays, time_from, time_to, tariff) VALUES ("
+    return (f"INSERT INTO billing.price (meter, region, currency, account_id, valid_from, {post[0]}counter, scope, properties, weekdays, time_from, time_to, counter_on_change, tariff) VALUES ("
             f"{quoted(price.meter)}, {quoted(price.region)}, {quoted(price.currency)}, {price.account}, {quoted(price.valid_from or '-infinity')}, "
-            f"{post[1]}{quoted(price.counter)}, {quoted(price.scope)}, {', '.join(map(quoted, conditions(price.condition)))}, {quoted(price.tariff.text())});")
+            f"{post[1]}{quoted(price.counter)}, {quoted(price.scope)}, {', '.join(map(quoted, conditions(price.condition)))}, {quoted('carry' if price.carries else 'restart')}, {quoted(price.tariff.text())});")
 
 
 def play(world, rng):
