@@ -27,6 +27,7 @@ DECLARE
 	-- a constant to the planner: where no price carries, what is there for it is not even planned
 	carries boolean := EXISTS (SELECT FROM billing.price p WHERE p.counter_on_change = 'carry');
 BEGIN
+	PERFORM billing._reopen_levels(the_cycle, account_from, account_to, with_unrated);
 	WITH own_price AS MATERIALIZED (
 		SELECT DISTINCT p.account_id, p.meter FROM billing.price p
 		WHERE p.account_id > 0 AND p.account_id >= account_from AND p.account_id < account_to

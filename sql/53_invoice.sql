@@ -4,6 +4,7 @@ CREATE FUNCTION billing._close_positions(account_from bigint, account_to bigint,
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+	SELECT billing._carry_levels(account_from, account_to, timer);
 	-- One charge for each position: its rounded total.  The charges that carried its quantities had no amount.  A window is
 	-- read now, and its charge carries what it says as well.
 	WITH measured AS MATERIALIZED (

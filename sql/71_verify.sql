@@ -152,6 +152,18 @@ AS $fn$
 	JOIN billing.position o USING (account_id, line_id, period_start, resource, price_id)
 	WHERE o.quantity <> w.quantity AND NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = w.account_id)
 	UNION ALL
+	SELECT 'level without position', k.account_id, format('line %s, period %s, price %s, resource "%s": a level of %s holds', w.line_id, w.period_start, w.price_id, w.resource, k.meter)
+	FROM (SELECT DISTINCT o.account_id, l.meter, h.timers_through
+		FROM billing.position o JOIN billing.price_line l USING (line_id) JOIN billing.meter m ON m.meter = l.meter AND m.aggregation = 'time_weighted'
+		JOIN billing.shard h ON o.account_id >= h.account_from AND o.account_id < h.account_to
+		WHERE NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = o.account_id)) k
+	CROSS JOIN LATERAL billing._level_positions(k.account_id, k.meter, '-infinity', k.timers_through, billing.cycle_start(k.timers_through)) w
+	WHERE NOT EXISTS (SELECT FROM billing.position o
+			WHERE (o.account_id, o.line_id, o.period_start, o.resource, o.price_id) = (k.account_id, w.line_id, w.period_start, w.resource, w.price_id))
+		-- what follows from a position opens when it closes
+		AND NOT EXISTS (SELECT FROM billing.position o JOIN billing.price_line l USING (line_id)
+			WHERE o.account_id = k.account_id AND l.meter = k.meter AND o.closes_at IS NOT NULL AND o.period_start <= w.period_start)
+	UNION ALL
 	SELECT 'last value', o.account_id, format('line %s, period %s: no usage row of %s says %s', o.line_id, o.period_start, o.last_event_time, o.quantity)
 	FROM billing.position o JOIN billing.price_line l USING (line_id) JOIN billing.meter m USING (meter)
 	WHERE m.aggregation = 'last' AND NOT EXISTS (SELECT FROM billing.usage u WHERE u.account_id = o.account_id AND u.meter = l.meter

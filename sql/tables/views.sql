@@ -27,6 +27,7 @@ SELECT u.account_id, u.meter, u.region, u.resource, date_trunc('hour', u.event_t
 		WHEN 'max' THEN max(u.quantity)
 		WHEN 'percentile' THEN max(u.quantity)
 		WHEN 'peak_mean' THEN max(u.quantity)
+		WHEN 'time_weighted' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC))[1]
 		WHEN 'last' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC))[1]
 		WHEN 'unique' THEN count(DISTINCT CASE WHEN m.unique_property IS NULL THEN u.resource ELSE u.properties ->> m.unique_property END)
 		ELSE sum(u.quantity) END AS quantity,
@@ -39,7 +40,7 @@ COMMENT ON COLUMN billing.usage_by_hour.meter IS 'what was used';
 COMMENT ON COLUMN billing.usage_by_hour.region IS 'where';
 COMMENT ON COLUMN billing.usage_by_hour.resource IS 'by which resource';
 COMMENT ON COLUMN billing.usage_by_hour.hour IS 'start of the hour';
-COMMENT ON COLUMN billing.usage_by_hour.quantity IS 'by the meter''s aggregation; the highest for percentile and peak_mean; the sum while the meter is unknown';
+COMMENT ON COLUMN billing.usage_by_hour.quantity IS 'by the meter''s aggregation; the highest for percentile and peak_mean, the last level for time_weighted; the sum while the meter is unknown';
 COMMENT ON COLUMN billing.usage_by_hour.events IS 'number of rows';
 
 CREATE OR REPLACE VIEW billing.usage_by_day WITH (security_invoker = true) AS
@@ -50,6 +51,7 @@ SELECT u.account_id, u.meter, u.region, u.resource,
 		WHEN 'max' THEN max(u.quantity)
 		WHEN 'percentile' THEN max(u.quantity)
 		WHEN 'peak_mean' THEN max(u.quantity)
+		WHEN 'time_weighted' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC))[1]
 		WHEN 'last' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC))[1]
 		WHEN 'unique' THEN count(DISTINCT CASE WHEN m.unique_property IS NULL THEN u.resource ELSE u.properties ->> m.unique_property END)
 		ELSE sum(u.quantity) END AS quantity,
@@ -62,7 +64,7 @@ COMMENT ON COLUMN billing.usage_by_day.meter IS 'what was used';
 COMMENT ON COLUMN billing.usage_by_day.region IS 'where';
 COMMENT ON COLUMN billing.usage_by_day.resource IS 'by which resource';
 COMMENT ON COLUMN billing.usage_by_day.day IS 'the day';
-COMMENT ON COLUMN billing.usage_by_day.quantity IS 'by the meter''s aggregation; the highest for percentile and peak_mean; the sum while the meter is unknown';
+COMMENT ON COLUMN billing.usage_by_day.quantity IS 'by the meter''s aggregation; the highest for percentile and peak_mean, the last level for time_weighted; the sum while the meter is unknown';
 COMMENT ON COLUMN billing.usage_by_day.events IS 'number of rows';
 
 CREATE OR REPLACE VIEW billing.charges WITH (security_invoker = true) AS
