@@ -7,6 +7,7 @@ AS $fn$
 DECLARE
 	turned bigint[];
 BEGIN
+	PERFORM billing._carry_levels(account_from, account_to, timer);
 	-- One charge for each position: its rounded total.  The charges that carried its quantities had no amount.  A window is
 	-- read now, and its charge carries what it says as well.
 	WITH measured AS MATERIALIZED (
