@@ -27,6 +27,8 @@ DECLARE
 	exhausted_of bigint[];
 	exhausted bigint[];
 	turned bigint[];
+	-- prices of plans make it look up in whose terms usage lies
+	by_plan boolean := EXISTS (SELECT FROM billing.price p WHERE p.plan <> '');
 	-- a range of one account is how one in quarantine is tried again
 	leave_out boolean := account_from + 1 < account_to AND EXISTS (SELECT FROM billing.quarantine);
 	-- a constant to the planner: where no price carries, what is there for it is not even planned
@@ -120,28 +122,35 @@ BEGIN
 		CROSS JOIN LATERAL unnest(e.steps) d
 	), grouped AS MATERIALIZED (
 		-- what was not deducted: whole groups, as an account of which one runs out is read event by event
-		SELECT k.* FROM known k
+		SELECT k.*, CASE WHEN NOT by_plan OR t.plan IS NULL THEN '' WHEN t.is_whole THEN t.plan END AS plan, t.term_start, t.term_end
+		FROM known k
+		LEFT JOIN LATERAL billing._priced_term(k.account_id, k.resource, k.first_at, k.last_at) t ON by_plan
 		WHERE k.deductible IS NULL OR k.account_id NOT IN (SELECT w.account_id FROM way w)
 			OR k.account_id NOT IN (SELECT h.account_id FROM hard h) AND k.item IN (SELECT d.item FROM run d WHERE NOT d.by_event AND d.source IS NULL)
 	), span AS MATERIALIZED (
-		SELECT k.owner, k.meter, k.region, k.currency, s.*
-		FROM (SELECT DISTINCT g.owner, g.meter, g.region, g.currency FROM grouped g WHERE g.aggregation IS NOT NULL) k
-		CROSS JOIN LATERAL billing._price_spans(k.owner, k.meter, k.region, k.currency) s
+		SELECT k.owner, k.meter, k.region, k.currency, k.plan, s.*
+		FROM (SELECT DISTINCT g.owner, g.meter, g.region, g.currency, g.plan FROM grouped g WHERE g.aggregation IS NOT NULL AND g.plan IS NOT NULL) k
+		CROSS JOIN LATERAL billing._price_spans(k.owner, k.meter, k.region, k.currency, k.plan) s
 	), period AS MATERIALIZED (
 		SELECT k.time_zone, k.first_cycle, c.counter, p.period_start, p.period_end
 		FROM (SELECT DISTINCT g.time_zone, g.first_cycle FROM grouped g WHERE g.time_zone IS NOT NULL) k
-		CROSS JOIN (SELECT DISTINCT s.counter FROM span s) c
+		CROSS JOIN (SELECT DISTINCT s.counter FROM span s WHERE s.counter <> 'term') c
 		CROSS JOIN LATERAL billing.period_of(c.counter, billing.cycle_start(k.first_cycle), k.time_zone) p
 	), placed AS MATERIALIZED (
 		-- at most one price and period hold a whole group: spans of prices do not overlap, nor do periods
-		SELECT g.*, s.price_id, s.line_id, s.post, s.scope, s.period_start, s.period_end
+		SELECT g.*, coalesce(s.price_id, n.price_id) AS price_id, coalesce(s.line_id, n.line_id) AS line_id, coalesce(s.post, n.post) AS post,
+			coalesce(s.scope, n.scope) AS scope, CASE WHEN n.price_id IS NULL THEN s.period_start ELSE g.term_start END AS period_start,
+			CASE WHEN n.price_id IS NULL THEN s.period_end ELSE g.term_end END AS period_end
 		FROM grouped g
 		LEFT JOIN (SELECT * FROM span JOIN period USING (counter)) s
-			ON s.owner = g.owner AND s.meter = g.meter AND s.region = g.region AND s.currency = g.currency
+			ON s.owner = g.owner AND s.meter = g.meter AND s.region = g.region AND s.currency = g.currency AND s.plan = g.plan
 			AND s.time_zone = g.time_zone AND s.first_cycle = g.first_cycle
 			AND g.first_at >= s.valid_from AND g.last_at < s.valid_until
 			AND g.first_at >= s.period_start AND g.last_at < s.period_end
 			AND g.aggregation <> 'last'
+		LEFT JOIN span n
+			ON n.counter = 'term' AND n.owner = g.owner AND n.meter = g.meter AND n.region = g.region AND n.currency = g.currency AND n.plan = g.plan
+			AND g.first_at >= n.valid_from AND g.last_at < n.valid_until AND g.aggregation <> 'last'
 	), slow_group AS MATERIALIZED (
 		SELECT p.account_id, p.meter, p.region, p.resource FROM placed p WHERE p.price_id IS NULL
 	), slow_row AS MATERIALIZED (
@@ -164,10 +173,10 @@ BEGIN
 		FROM slow_row w
 		LEFT JOIN billing.account a USING (account_id)
 		LEFT JOIN billing.meter m USING (meter)
-		LEFT JOIN billing.price p ON p.price_id = billing._price_at(w.account_id, w.meter, w.region, a.currency, w.properties,
+		LEFT JOIN billing.price p ON p.price_id = billing._price_at(w.account_id, w.meter, w.region, w.resource, a.currency, w.properties,
 				w.event_time, a.time_zone)
 			AND m.aggregation IS NOT NULL
-		LEFT JOIN LATERAL billing.period_of(p.counter, w.event_time, a.time_zone) t ON true
+		LEFT JOIN LATERAL billing._counter_period(p.counter, w.account_id, w.resource, w.event_time, a.time_zone) t ON true
 	), kept_back AS (
 		INSERT INTO billing.unrated (account_id, meter, event_key, event_time, cycle, quantity)
 		SELECT w.account_id, w.meter, w.event_key, w.event_time, the_cycle, w.rest FROM priced_row w

@@ -63,7 +63,7 @@ AS $fn$
 	), span AS MATERIALIZED (
 		SELECT r.region, s.* FROM (SELECT DISTINCT s.region FROM said s) r
 		CROSS JOIN billing.account a
-		CROSS JOIN LATERAL billing._price_spans(_levels.account_id, _levels.meter, r.region, a.currency) s
+		CROSS JOIN LATERAL billing._price_spans(_levels.account_id, _levels.meter, r.region, a.currency, '') s
 		WHERE a.account_id = _levels.account_id
 	)
 	SELECT h.region, h.resource, s.price_id, greatest(h.event_time, s.valid_from), least(h.held_until, s.valid_until), h.quantity
@@ -184,10 +184,10 @@ AS $fn$
 	), span AS MATERIALIZED (
 		SELECT k.owner, k.meter, k.region, k.currency, s.valid_from, s.valid_until, s.price_id
 		FROM (SELECT DISTINCT e.owner, e.meter, e.region, e.currency FROM event e) k
-		CROSS JOIN LATERAL billing._price_spans(k.owner, k.meter, k.region, k.currency) s
+		CROSS JOIN LATERAL billing._price_spans(k.owner, k.meter, k.region, k.currency, NULL) s
 	), priced AS MATERIALIZED (
 		SELECT e.*, CASE WHEN s.price_id IS NOT NULL THEN s.price_id
-			ELSE billing._price_at(e.account_id, e.meter, e.region, e.currency, e.properties, e.event_time, e.time_zone) END AS price_id
+			ELSE billing._price_at(e.account_id, e.meter, e.region, e.resource, e.currency, e.properties, e.event_time, e.time_zone) END AS price_id
 		FROM event e
 		LEFT JOIN span s ON s.owner = e.owner AND s.meter = e.meter AND s.region = e.region AND s.currency = e.currency
 			AND e.event_time >= s.valid_from AND e.event_time < s.valid_until

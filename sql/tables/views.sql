@@ -220,7 +220,7 @@ CREATE OR REPLACE VIEW billing.unrated_usage WITH (security_invoker = true) AS
 SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, r.cycle,
 	CASE WHEN a.account_id IS NULL THEN 'unknown account'
 		WHEN m.meter IS NULL THEN 'unknown meter'
-		WHEN billing._price_at(u.account_id, u.meter, u.region, a.currency, u.properties, u.event_time, a.time_zone) IS NULL
+		WHEN billing._price_at(u.account_id, u.meter, u.region, u.resource, a.currency, u.properties, u.event_time, a.time_zone) IS NULL
 			THEN 'no price in ' || a.currency
 		ELSE 'will be rated with the next cycle' END AS reason
 FROM billing.unrated r
