@@ -159,7 +159,7 @@ $fn$;
 COMMENT ON FUNCTION billing._check_terms(text, integer, integer) IS 'raises UB041 for too few or too many terms in one order';
 
 -- What an order paid is spread over its terms by running totals, so that they add up to it.
-CREATE FUNCTION billing._open_terms(account_id bigint, subscription_id bigint, order_id bigint, plan text, fee numeric) RETURNS void
+CREATE FUNCTION billing._open_terms(account_id bigint, subscription_id bigint, order_id bigint, plan text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
@@ -178,7 +178,7 @@ BEGIN
 	INSERT INTO billing.subscription_term (account_id, subscription_id, term, plan, term_start, term_end, fee, list_price, money, voucher_amount, order_id)
 	SELECT s.account_id, s.subscription_id, n.term, p.plan,
 		CASE n.term WHEN 1 THEN s.anchor ELSE billing._after_terms(s.anchor, n.term - 1, p.term, zone, p.month_end) END,
-		billing._after_terms(s.anchor, n.term, p.term, zone, p.month_end), _open_terms.fee,
+		billing._after_terms(s.anchor, n.term, p.term, zone, p.month_end), s.fee,
 		billing.prorate(o.list_price, k, o.quantity, places) - billing.prorate(o.list_price, k - 1, o.quantity, places),
 		billing.prorate(o.money, k, o.quantity, places) - billing.prorate(o.money, k - 1, o.quantity, places),
 		billing.prorate(o.voucher_amount, k, o.quantity, places) - billing.prorate(o.voucher_amount, k - 1, o.quantity, places),
@@ -202,7 +202,7 @@ BEGIN
 	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
 END
 $fn$;
-COMMENT ON FUNCTION billing._open_terms(bigint, bigint, bigint, text, numeric) IS 'adds the terms that an order has paid, with their allowances; fee: list price of one of them';
+COMMENT ON FUNCTION billing._open_terms(bigint, bigint, bigint, text) IS 'adds the terms that an order has paid, with their allowances';
 
 CREATE FUNCTION billing._set_renew_at(account_id bigint, subscription_id bigint, at timestamptz) RETURNS void
 LANGUAGE sql VOLATILE
@@ -242,7 +242,7 @@ BEGIN
 	FROM billing.plan p, billing.account a WHERE p.plan = s.plan AND a.account_id = s.account_id;
 	UPDATE billing.subscription w SET state = 'active', since = _start_subscription.at, anchor = first_start
 	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
-	PERFORM billing._open_terms(s.account_id, s.subscription_id, o.order_id, s.plan, billing.prorate(o.list_price, 1, o.quantity));
+	PERFORM billing._open_terms(s.account_id, s.subscription_id, o.order_id, s.plan);
 	PERFORM billing._set_renew_at(s.account_id, s.subscription_id, _start_subscription.at);
 END
 $fn$;
@@ -283,9 +283,9 @@ BEGIN
 	END IF;
 	price := billing._price_terms(subscribe.account_id, p.plan, subscribe.region, subscribe.options, subscribe.quantity, subscribe.terms, subscribe.at);
 
-	INSERT INTO billing.subscription (account_id, plan, region, resource, quantity, options, state, since, anchor, paid_terms, paid_until, auto_renew, created_at)
-	VALUES (subscribe.account_id, p.plan, subscribe.region, subscribe.resource, subscribe.quantity, subscribe.options, 'provisioning', subscribe.at,
-		subscribe.at, 0, 'infinity', coalesce(subscribe.auto_renew, false), subscribe.at)
+	INSERT INTO billing.subscription (account_id, plan, region, resource, quantity, options, fee, state, since, anchor, paid_terms, paid_until, auto_renew, created_at)
+	VALUES (subscribe.account_id, p.plan, subscribe.region, subscribe.resource, subscribe.quantity, subscribe.options,
+		price.fee, 'provisioning', subscribe.at, subscribe.at, 0, 'infinity', coalesce(subscribe.auto_renew, false), subscribe.at)
 	RETURNING subscription_id INTO id;
 	PERFORM billing._place_order(subscribe.account_id, 'purchase', 'subscription', id, p.plan, subscribe.terms, price.list_price, price.discount,
 		subscribe.voucher, ARRAY[p.plan, p.product], format('plan %s', p.plan), false, subscribe.at);
@@ -377,7 +377,8 @@ BEGIN
 	IF id IS NULL THEN
 		RETURN NULL;
 	END IF;
-	PERFORM billing._open_terms(s.account_id, s.subscription_id, id, p.plan, price.fee);
+	UPDATE billing.subscription w SET fee = price.fee WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
+	PERFORM billing._open_terms(s.account_id, s.subscription_id, id, p.plan);
 	-- late, it counts on from the old end, and may be over already
 	UPDATE billing.subscription w
 	SET next_plan = NULL,
