@@ -50,7 +50,7 @@
 #define ERRCODE_BILLING_VOUCHER_MIN_ORDER MAKE_SQLSTATE('U', 'B', '0', '3', '7')
 #define ERRCODE_BILLING_VOUCHER_PRODUCT MAKE_SQLSTATE('U', 'B', '0', '3', '8')
 
-/* sql/47_subscription.sql and sql/47_subscription_change.sql: plans and subscriptions */
+/* sql/47_subscription.sql, _renew, _change: plans and subscriptions */
 #define ERRCODE_BILLING_UNKNOWN_PLAN MAKE_SQLSTATE('U', 'B', '0', '3', '9')
 #define ERRCODE_BILLING_PLAN_NOT_SOLD MAKE_SQLSTATE('U', 'B', '0', '4', '0')
 #define ERRCODE_BILLING_PLAN_TERMS MAKE_SQLSTATE('U', 'B', '0', '4', '1')
