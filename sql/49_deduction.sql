@@ -42,7 +42,7 @@ $fn$;
 COMMENT ON FUNCTION billing._package_scopes(bigint, bigint)
 	IS 'what the packages of a range of accounts cover, whenever it was: meter, region (NULL: any), resource (NULL: any), and how much of the package one unit takes';
 
-CREATE FUNCTION billing._deduction_ways(account_from bigint, account_to bigint, since timestamptz, until timestamptz)
+CREATE FUNCTION billing._deduction_ways(account_from bigint, account_to bigint, chosen bigint[], since timestamptz, until timestamptz)
 	RETURNS TABLE (account_id bigint, ways billing.deduction_way[])
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -62,28 +62,37 @@ BEGIN
 			a.resource, 1::numeric AS factor, a.valid_from, a.valid_until, a.valid_until AS ends, a.size, 2147483648 AS rank, NULL::text[] AS plans
 		FROM billing.allowance a
 		WHERE a.account_id >= account_from AND a.account_id < account_to AND a.used < a.size AND a.valid_until > since AND a.valid_from <= until
+			AND (chosen IS NULL OR a.account_id = ANY (chosen))
 		UNION ALL
 		SELECT p.account_id, 'package', p.package_id, p.size - p.used, c.meter, c.region, c.resource, c.factor,
 			greatest(p.valid_from, c.bound_at), p.valid_until, p.valid_until, p.size, p.priority, p.requires_plan
 		FROM billing.package p JOIN billing._package_scopes(account_from, account_to) c USING (account_id, package_id)
 		WHERE p.account_id >= account_from AND p.account_id < account_to AND p.used < p.size AND p.state <> 'refunded'
-			AND p.valid_until > since AND p.valid_from <= until
-	), holder AS MATERIALIZED (
-		SELECT k.account_id, billing._suspended_times(k.account_id) AS suspended FROM (SELECT DISTINCT s.account_id FROM source s) k
-		WHERE EXISTS (SELECT FROM billing.suspension x WHERE x.account_id = k.account_id)
+			AND p.valid_until > since AND p.valid_from <= until AND (chosen IS NULL OR p.account_id = ANY (chosen))
+	), suspended AS MATERIALIZED (
+		SELECT k.account_id, billing._suspended_times(k.account_id) AS times
+		FROM (SELECT DISTINCT x.account_id FROM billing.suspension x WHERE x.account_id >= account_from AND x.account_id < account_to) k
+	), planned AS MATERIALIZED (
+		-- plans that last over all of the time that is asked for: there is nothing to cut
+		SELECT t.account_id, array_agg(DISTINCT t.plan) AS plans
+		FROM billing.subscription_term t JOIN billing.subscription s USING (account_id, subscription_id)
+		WHERE t.account_id >= account_from AND t.account_id < account_to AND t.term_start <= since AND least(t.term_end, s.ended_at) > until
+			AND EXISTS (SELECT FROM source x WHERE x.plans IS NOT NULL)
+		GROUP BY t.account_id
+	), judged AS MATERIALIZED (
+		SELECT s.*, h.times AS suspended, h.account_id IS NULL AND (s.plans IS NULL OR coalesce(s.plans && p.plans, false)) AS is_whole
+		FROM source s LEFT JOIN suspended h USING (account_id) LEFT JOIN planned p USING (account_id)
 	), cut AS (
 		SELECT s.account_id, s.source, s.source_id, s.remaining, s.meter, s.region, s.resource, s.factor, s.valid_from, s.valid_until,
 			s.ends, s.size, s.rank
-		FROM source s
-		WHERE s.plans IS NULL AND NOT EXISTS (SELECT FROM holder h WHERE h.account_id = s.account_id)
+		FROM judged s WHERE s.is_whole
 		UNION ALL
 		SELECT s.account_id, s.source, s.source_id, s.remaining, s.meter, s.region, s.resource, s.factor, lower(w.span), upper(w.span),
 			s.ends, s.size, s.rank
-		FROM source s
-		LEFT JOIN holder h USING (account_id)
+		FROM judged s
 		CROSS JOIN LATERAL unnest((CASE WHEN s.plans IS NULL THEN '{(,)}' ELSE billing._plan_times(s.account_id, s.plans) END
-			- coalesce(h.suspended, '{}')) * tstzmultirange(tstzrange(s.valid_from, s.valid_until))) w(span)
-		WHERE s.plans IS NOT NULL OR h.account_id IS NOT NULL
+			- coalesce(s.suspended, '{}')) * tstzmultirange(tstzrange(s.valid_from, s.valid_until))) w(span)
+		WHERE NOT s.is_whole AND s.valid_from < s.valid_until
 	)
 	SELECT c.account_id, array_agg(ROW(c.source, c.source_id, c.remaining, c.meter, c.region, c.resource, c.factor, c.valid_from,
 			c.valid_until)::billing.deduction_way
@@ -93,5 +102,5 @@ BEGIN
 	GROUP BY c.account_id;
 END
 $fn$;
-COMMENT ON FUNCTION billing._deduction_ways(bigint, bigint, timestamptz, timestamptz)
-	IS 'the ways of deduction of the accounts from account_from to before account_to for usage from since to until, in their order: allowance, then packages by priority, nearest end, smaller size, smaller number';
+COMMENT ON FUNCTION billing._deduction_ways(bigint, bigint, bigint[], timestamptz, timestamptz)
+	IS 'the ways of deduction of the accounts from account_from to before account_to, or those of them that are chosen, for usage from since to until, in their order: allowance, then packages by priority, nearest end, smaller size, smaller number';

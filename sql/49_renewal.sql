@@ -44,7 +44,7 @@ BEGIN
 		JOIN billing.meter m USING (meter)
 		WHERE u.account_id IN (SELECT f.account_id FROM flagged f) AND m.aggregation IN ('sum', 'count')
 	), way AS MATERIALIZED (
-		SELECT w.* FROM billing._deduction_ways(first_account, last_account + 1, (SELECT min(e.event_time) FROM event e), (SELECT max(e.event_time) FROM event e)) w
+		SELECT w.* FROM billing._deduction_ways(first_account, last_account + 1, accounts, (SELECT min(e.event_time) FROM event e), (SELECT max(e.event_time) FROM event e)) w
 		WHERE w.account_id IN (SELECT f.account_id FROM flagged f)
 	), step AS MATERIALIZED (
 		SELECT x.account_id, d.* FROM (

@@ -54,7 +54,7 @@ BEGIN
 		LEFT JOIN own_price o USING (account_id, meter)
 		WHERE NOT leave_out OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = f.account_id)
 	), way AS MATERIALIZED (
-		SELECT w.account_id, w.ways FROM billing._deduction_ways(account_from, account_to,
+		SELECT w.account_id, w.ways FROM billing._deduction_ways(account_from, account_to, chosen,
 			CASE WHEN with_unrated THEN '-infinity' ELSE (SELECT min(k.first_at) FROM usable k) END,
 			CASE WHEN with_unrated THEN 'infinity' ELSE (SELECT max(k.last_at) FROM usable k) END) w
 	), eased AS MATERIALIZED (
@@ -274,14 +274,14 @@ BEGIN
 		UNION ALL
 		SELECT d.account_id, v.meter, v.region, v.resource, h.time_zone, h.invoice_period, d.source, d.source_id, d.units, d.quantity, v.event_time
 		FROM step d JOIN event v USING (item) JOIN holder h ON h.account_id = d.account_id WHERE d.by_event AND d.source IS NOT NULL
+	), month AS MATERIALIZED (
+		SELECT k.time_zone, k.hour, p.period_start, p.period_end
+		FROM (SELECT DISTINCT x.time_zone, billing.cycle_of(x.at) AS hour FROM deducted x) k
+		CROSS JOIN LATERAL billing.period_of('month', billing.cycle_start(k.hour), k.time_zone) p
 	), deduction AS MATERIALIZED (
 		SELECT d.account_id, d.meter, d.region, d.resource, d.time_zone, d.invoice_period, d.source, d.source_id,
 			CASE WHEN d.at >= m.period_end THEN m.period_end ELSE m.period_start END AS month, sum(d.units) AS units, sum(d.quantity) AS quantity
-		FROM deducted d
-		JOIN (SELECT k.time_zone, k.hour, p.period_start, p.period_end
-			FROM (SELECT DISTINCT x.time_zone, billing.cycle_of(x.at) AS hour FROM deducted x) k
-			CROSS JOIN LATERAL billing.period_of('month', billing.cycle_start(k.hour), k.time_zone) p) m
-			ON m.time_zone = d.time_zone AND m.hour = billing.cycle_of(d.at)
+		FROM deducted d JOIN month m ON m.time_zone = d.time_zone AND m.hour = billing.cycle_of(d.at)
 		GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 	), allowance_used AS (
 		UPDATE billing.allowance a SET used = a.used + d.units

@@ -24,7 +24,7 @@ CREATE INDEX subscription_ends ON billing.subscription (paid_until, account_id) 
 COMMENT ON TABLE billing.subscription IS 'plans that accounts hold or have held';
 COMMENT ON COLUMN billing.subscription.account_id IS 'the account';
 COMMENT ON COLUMN billing.subscription.subscription_id IS 'number of the subscription';
-COMMENT ON COLUMN billing.subscription.plan IS 'the plan of the term in progress';
+COMMENT ON COLUMN billing.subscription.plan IS 'the plan of the last paid term; that of each term stands in billing.subscription_term';
 COMMENT ON COLUMN billing.subscription.region IS 'region that its fee was chosen by';
 COMMENT ON COLUMN billing.subscription.resource IS 'the resource whose usage its allowances cover; NULL: all of the account''s';
 COMMENT ON COLUMN billing.subscription.quantity IS 'how many pieces';
@@ -48,6 +48,7 @@ CREATE TABLE billing.subscription_term (
 	plan text COLLATE "C" NOT NULL REFERENCES billing.plan,
 	term_start timestamptz NOT NULL,
 	term_end timestamptz NOT NULL,
+	fee numeric NOT NULL,
 	list_price numeric NOT NULL,
 	money numeric NOT NULL,
 	voucher_amount numeric NOT NULL,
@@ -64,7 +65,8 @@ COMMENT ON COLUMN billing.subscription_term.term IS 'number of the term, from 1'
 COMMENT ON COLUMN billing.subscription_term.plan IS 'its plan, after upgrades';
 COMMENT ON COLUMN billing.subscription_term.term_start IS 'its start';
 COMMENT ON COLUMN billing.subscription_term.term_end IS 'its end, exclusive';
-COMMENT ON COLUMN billing.subscription_term.list_price IS 'list price of it, with upgrades';
+COMMENT ON COLUMN billing.subscription_term.fee IS 'list price of a whole term of its plan, all pieces: what the next upgrade is counted from';
+COMMENT ON COLUMN billing.subscription_term.list_price IS 'its share of the list price of its orders, with upgrades';
 COMMENT ON COLUMN billing.subscription_term.money IS 'what the wallet paid for it, with upgrades';
 COMMENT ON COLUMN billing.subscription_term.voucher_amount IS 'what vouchers paid for it, with upgrades';
 COMMENT ON COLUMN billing.subscription_term.order_id IS 'the order that paid it first';
