@@ -130,7 +130,7 @@ class Stream:
     def make_money(self):
         rng, unit = self.rng, 10**(2 - self.decimals)
         rich = rng.choice([5, 20, 20, 60])
-        self.add(self.world.start + timedelta(minutes=5), "top_up", amount=rng.randint(0, rich) * F(unit))
+        self.add(self.world.start + timedelta(minutes=5), "top_up", amount=rng.randint(1, rich) * F(unit))
         for _ in range(rng.randint(5, 25)):
             self.add(self.instant(), "top_up", amount=cents(rng, 0.01, rich, 2) * unit)
         for _ in range(rng.choice([0, 0, 2, 4])):

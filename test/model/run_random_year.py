@@ -24,6 +24,7 @@ STATE = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET client_min_messages = 
 HELPERS = """
 CREATE SCHEMA played;
 CREATE TABLE played.call (account_id bigint, n integer, code text);
+CREATE TABLE played.ring (ring integer, account_id bigint, balance numeric, packages bigint, flags bigint);
 CREATE FUNCTION played.call(account_id bigint, n integer, call text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE call;
@@ -91,7 +92,7 @@ def term(value):
 def catalogue(world):
     c = world.catalogue
     lines = [insert("meter", meter=m, unit="unit", aggregation=a) for m, a in c.meters.items()]
-    lines.append("INSERT INTO billing.lifecycle (policy, rule) VALUES ('lenient', 'notice immediately');")
+    lines.append("INSERT INTO billing.lifecycle (policy, valid_from, rule) VALUES ('account', '1999-01-01', 'notice immediately');")
     lines += [insert("price", meter=p.meter, region=p.region, currency=p.currency, counter=p.counter, scope=p.scope, tariff="graduated: " + ", ".join(
         number(price) + (f" up to {number(upper)}" if upper is not None else " beyond") for upper, price in p.tariff.tiers)) for p in c.prices]
     lines += [insert("package_offer", offer=o.offer, currency=o.currency, valid_from=o.valid_from or "-infinity", withdrawn=o.withdrawn, meter=o.meter, size=o.size,
@@ -129,8 +130,8 @@ def play(world):
          f"CREATE EXTENSION billing; SELECT billing.install(start => {sql(world.start)});" + HELPERS)
     psql("\n".join(catalogue(world)))
     opened = [f"SELECT billing.open_account(name => 'a', account_id => {n}, time_zone => '{s.zone}', currency => '{s.currency}', credit_limit => {sql(s.credit_limit)},"
-              f" policy => 'lenient', at => {sql(world.start)});" for n, s in world.accounts.items()]
-    opened += [f"INSERT INTO billing.resource (account_id, resource, kind, state, since) VALUES ({n}, '{r}', 'device', 'active', {sql(world.start)});"
+              f" at => {sql(world.start)});" for n, s in world.accounts.items()]
+    opened += [f"INSERT INTO billing.resource (account_id, resource, kind, state, since, added_at) VALUES ({n}, '{r}', 'device', 'active', {sql(world.start)}, {sql(world.start)});"
                for n, s in world.accounts.items() for r in s.resources]
     psql("\n".join(opened))
     numbers = Counter()
@@ -147,25 +148,28 @@ def play(world):
         if number_of % 10 == 5:
             script.append("ANALYZE;")
         script.append(f"CALL billing.{'run' if number_of % 7 == 3 else 'tick'}({sql(ring)});")
+        script.append(f"INSERT INTO played.ring SELECT {number_of}, account_id, balance, (SELECT count(*) FROM billing.package p WHERE p.account_id = a.account_id),"
+                      " (SELECT count(*) FROM billing.package p WHERE p.account_id = a.account_id AND auto_renew) FROM billing.accounts a;")
         psql("\n".join(script))
 
 
 def expected(world):
-    """account -> (the model's account, what its calls came to)."""
-    accounts = {n: (Account(world.catalogue, s.zone, s.currency, s.credit_limit, s.resources, world.start), []) for n, s in world.accounts.items()}
+    """account -> (the model's account, what its calls came to, how it stood after each ring)."""
+    accounts = {n: (Account(world.catalogue, s.zone, s.currency, s.credit_limit, s.resources, world.start), [], []) for n, s in world.accounts.items()}
     for ring, events in segments(world):
         for n, at, name, arguments in events:
-            account, outcomes = accounts[n]
+            account, outcomes, _ = accounts[n]
             if name == "use":
                 account.use(arguments["row"])
                 continue
             try:
                 getattr(account, name)(at, **arguments)
-                outcomes.append({"ok"})
+                outcomes.append((at, name, arguments, {"ok"}))
             except Refused as refused:
-                outcomes.append(refused.codes)
-        for account, _ in accounts.values():
+                outcomes.append((at, name, arguments, refused.codes))
+        for account, _, rings in accounts.values():
             account.ring(ring)
+            rings.append((ring, account.balance, len(account.packages), sum(p.auto_renew for p in account.packages)))
     return accounts
 
 
@@ -179,8 +183,8 @@ def found():
     have = defaultdict(lambda: defaultdict(list))
     for a, code in query("SELECT account_id, code FROM played.call ORDER BY account_id, n"):
         have[int(a)]["calls"].append(code)
-    for a, balance in query("SELECT account_id, balance FROM billing.accounts"):
-        have[int(a)]["balance"].append(F(balance))
+    for a, balance, packages, flags in query("SELECT account_id, balance, packages, flags FROM played.ring ORDER BY account_id, ring"):
+        have[int(a)]["rings"].append((F(balance), int(packages), int(flags)))
     for a, offer, region, size, used, since, until, state, renew, money, voucher in query(
             "SELECT account_id, offer, region, size, used, valid_from, valid_until, state, auto_renew, price_paid, voucher_paid FROM billing.package ORDER BY account_id, package_id"):
         have[int(a)]["packages"].append((offer, region, F(size), near(F(used)), instant(since), instant(until), state, renew == "t", F(money), F(voucher)))
@@ -213,23 +217,28 @@ def wanted(account):
                     for (meter, source), line in sorted(account.charges.items(), key=lambda k: (k[0][1], k[0][0] or "")) if any(line) or source == "fee"],
         "vouchers": [v.remaining for v in account.vouchers],
         "notices": sorted(account.notices.items()),
-        "balance": [account.balance],
         "verify()": [],
     }
 
 
 def shown(value):
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, (tuple, list, type({}.items()))):
         return "(" + ", ".join(map(shown, value)) + ")"
     return number(value) if isinstance(value, F) and 10**12 % value.denominator == 0 else str(value)
 
 
-def differences(have, account, outcomes):
-    for i, codes in enumerate(outcomes):
+def differences(have, account, outcomes, rings):
+    """What differs; of calls and of how it stood after each ring, the first that does."""
+    for i, (at, name, arguments, codes) in enumerate(outcomes):
         code = have["calls"][i] if i < len(have["calls"]) else "not made"
         if code not in codes:
-            yield f"call {i}: billing says {code}, the model {' or '.join(codes)}"
-            return
+            yield f"call {i}, {name} {shown(arguments.items())} at {at}: billing says {code}, the model {' or '.join(codes)}"
+            break
+    for i, (at, *want) in enumerate(rings):
+        stood = have["rings"][i]
+        if list(stood) != want:
+            yield f"ring {i} at {at}: billing has (balance, packages, flags) {shown(stood)}, the model {shown(want)}"
+            break
     for topic, want in wanted(account).items():
         for i in range(max(len(want), len(have[topic]))):
             a, b = (side[i] if i < len(side) else None for side in (have[topic], want))
@@ -257,11 +266,11 @@ def main():
         if have[0]["verify()"]:
             wrong[0] = [shown(line) for line in have[0]["verify()"]]
         failed += bool(wrong)
-        counts = Counter(order.kind + ("s by itself" if order.automatic else "s") for account, _ in model.values() for order in account.orders)
-        counts["refused calls"] = sum("ok" not in codes for _, outcomes in model.values() for codes in outcomes)
-        counts["failed renewals"] = sum(account.notices["renewal_failed"] for account, _ in model.values())
-        counts["packages"] = sum(len(account.packages) for account, _ in model.values())
-        counts["used up"] = sum(account.notices["package_exhausted"] for account, _ in model.values())
+        counts = Counter(order.kind + ("s by itself" if order.automatic else "s") for account, *_ in model.values() for order in account.orders)
+        counts["refused calls"] = sum("ok" not in codes for _, outcomes, _ in model.values() for *_, codes in outcomes)
+        counts["failed renewals"] = sum(account.notices["renewal_failed"] for account, *_ in model.values())
+        counts["packages"] = sum(len(account.packages) for account, *_ in model.values())
+        counts["used up"] = sum(account.notices["package_exhausted"] for account, *_ in model.values())
         counts["rows of usage"] = sum(s.keys for s in world.accounts.values())
         print(f"{'not ok' if wrong else 'ok'} - seed {seed}: {len(model)} accounts, " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
         for n, lines in list(wrong.items())[:10]:
