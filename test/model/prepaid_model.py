@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 UTC = timezone.utc
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+MICROSECOND = timedelta(microseconds=1)
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -126,14 +127,20 @@ class Offer:
 @dataclass(frozen=True)
 class Plan:
     plan: str
-    currency: str
-    fee: F
-    term: tuple
+    fees: tuple  # (currency, fee), the plan's own currency first
+    term: tuple  # None: no end
     month_end: str
     starts: str
     renewable: bool
+    has_grace: bool  # after its end it waits for a renewal
     discounts: tuple  # (terms, share), rising
     allowances: tuple  # (meter, region, quantity)
+
+    def fee(self, currency):
+        return dict(self.fees).get(currency)
+
+    def discount(self, terms):
+        return max(((n, share) for n, share in self.discounts if n <= terms), default=(0, F(0)))[1]
 
 
 @dataclass
@@ -191,16 +198,34 @@ class Package:
 
 
 @dataclass
+class Subscription:
+    id: int
+    plan: Plan
+    resource: str
+    quantity: int
+    auto_renew: bool
+    anchor: datetime
+    state: str = "active"
+    terms: list = field(default_factory=list)  # [start, end)
+    ended_at: datetime = FOREVER
+    renew_at: datetime = None
+    waits_for_money: bool = False
+
+    @property
+    def paid_until(self):
+        return self.terms[-1][1]
+
+
+@dataclass
 class Allowance:
     id: int
-    subscription: object
-    term: int
+    subscription: Subscription
     meter: str
     region: str
+    resource: str
     size: F
     valid_from: datetime
     valid_until: datetime
-    resource: str = None
     used: F = F(0)
 
 
@@ -249,7 +274,7 @@ class Account:
         self.catalogue, self.zone, self.currency, self.credit_limit, self.resources = catalogue, zone, currency, credit_limit, resources
         self.decimals = catalogue.decimals[currency]
         self.balance = F(0)
-        self.packages, self.vouchers, self.orders, self.allowances = [], [], [], []
+        self.packages, self.vouchers, self.orders, self.subscriptions, self.allowances = [], [], [], [], []
         self.positions = defaultdict(F)        # (price, period, resource) -> uncovered quantity
         self.posted = defaultdict(F)
         self.charges = defaultdict(lambda: [F(0), F(0), F(0)])  # (meter, source) -> quantity, units, amount
@@ -290,15 +315,127 @@ class Account:
 
     def top_up(self, at, amount):
         self.balance += amount
+        for s in sorted((s for s in self.subscriptions if s.waits_for_money and s.state in ("active", "grace")), key=lambda s: (s.paid_until, s.id)):
+            self.renew_plan(s, 1, False, True, at)
 
     def grant_voucher(self, at, amount, expires_at, min_order):
         self.vouchers.append(Voucher(len(self.vouchers), amount, min_order, expires_at))
 
-    def has_plan(self, plans, at):
-        return any(since <= at < until for since, until in self.plan_times(plans))
+    # --- plans ---
 
-    def plan_times(self, plans):
-        return []
+    def has_plan(self, plans, at):
+        """Grace is no paid term."""
+        return any(start <= at < min(end, s.ended_at) for s in self.subscriptions if s.plan.plan in plans for start, end in s.terms)
+
+    def subscribe(self, at, plan, resource, terms, quantity, auto_renew, auto_voucher):
+        p, codes = self.catalogue.plans[plan], set()
+        if not 1 <= terms <= (36 if p.term else 1):
+            codes.add("UB041")
+        if auto_renew and not (p.renewable and p.term):
+            codes.add("UB043")
+        if p.fee(self.currency) is None:
+            codes.add("UB040")
+        if codes:
+            raise Refused(*codes)
+        s = Subscription(len(self.subscriptions), p, resource, quantity, auto_renew, term_start(at, p.starts, self.zone))
+        self.order_terms("purchase", s, terms, auto_voucher, False, at)
+        self.subscriptions.append(s)
+        self.plan_renewal(s, at)
+
+    def order_terms(self, kind, s, terms, auto_voucher, automatic, at):
+        fee = s.plan.fee(self.currency) * s.quantity * terms
+        self.place_order(kind, s.plan.plan, terms, fee, fee * s.plan.discount(terms), auto_voucher, automatic, at)
+        for n in range(len(s.terms), len(s.terms) + terms):
+            # always counted from the anchor
+            start, end = (term_end(s.anchor, k, s.plan.term, self.zone, s.plan.month_end) if k else s.anchor for k in (n, n + 1))
+            s.terms.append((start, end))
+            for meter, region, quantity in s.plan.allowances:
+                self.allowances.append(Allowance(len(self.allowances), s, meter, region, s.resource, quantity * s.quantity, start, end))
+
+    def plan_renewal(self, s, at):
+        """It renews itself the day before its end, but not before its last term; what is asked for later is done at once."""
+        s.waits_for_money, s.renew_at = False, None
+        if s.auto_renew and s.state in ("active", "grace") and s.paid_until < FOREVER and s.ended_at == FOREVER:
+            s.renew_at = max(instant(wall_time(s.paid_until, self.zone) - DAY, self.zone), s.terms[-1][0], at)
+
+    def renew_plan(self, s, terms, auto_voucher, automatic, at):
+        try:
+            self.order_terms("renewal", s, terms, auto_voucher, automatic, at)
+        except Refused:
+            if not automatic:
+                raise
+            # the flag stays: each top-up tries it again
+            s.renew_at, s.waits_for_money = None, True
+            return
+        if s.paid_until > at:
+            s.state = "active"
+        self.plan_renewal(s, at)
+
+    def renew_due_plans(self, until):
+        while True:
+            due = [s for s in self.subscriptions if s.renew_at and s.renew_at <= until]
+            if not due:
+                return
+            s = min(due, key=lambda s: (s.renew_at, s.paid_until, s.id))
+            if s.state in ("active", "grace"):
+                self.renew_plan(s, 1, False, True, s.renew_at)
+            else:
+                s.renew_at = None
+
+    def end_plans(self, until):
+        for s in self.subscriptions:
+            if s.state == "active" and s.paid_until <= until:
+                if s.plan.has_grace and s.plan.renewable and s.ended_at == FOREVER:
+                    s.state = "grace"
+                else:
+                    self.close(s, s.paid_until)
+
+    def close(self, s, at):
+        s.state, s.ended_at, s.auto_renew, s.renew_at, s.waits_for_money = "cancelled", at, False, None, False
+        for a in self.allowances:
+            if a.subscription is s and a.valid_until > at:
+                a.valid_until = max(a.valid_from, at)
+
+    def subscription(self, latest):
+        if latest >= len(self.subscriptions):
+            raise Refused("UB047")
+        return self.subscriptions[-1 - latest]
+
+    def not_running(self, s):
+        return ({"UB044"} if s.state == "cancelled" else set()) | ({"UB049"} if s.ended_at < FOREVER else set())
+
+    def renew_subscription(self, at, latest_plan, terms, auto_voucher):
+        s = self.subscription(latest_plan)
+        codes = self.not_running(s)
+        if not (s.plan.renewable and s.plan.term):
+            codes.add("UB043")
+        if not 1 <= terms <= 36:
+            codes.add("UB041")
+        if codes:
+            raise Refused(*codes)
+        self.renew_plan(s, terms, auto_voucher, False, at)
+
+    def set_subscription_auto_renew(self, at, latest_plan, enabled):
+        s = self.subscription(latest_plan)
+        codes = self.not_running(s) if enabled else self.not_running(s) - {"UB049"}
+        if enabled and not (s.plan.renewable and s.plan.term):
+            codes.add("UB043")
+        if codes:
+            raise Refused(*codes)
+        if s.auto_renew != enabled:
+            s.auto_renew = enabled
+            self.plan_renewal(s, at)
+
+    def cancel_subscription(self, at, latest_plan, at_term_end):
+        s = self.subscription(latest_plan)
+        if s.state == "cancelled" or s.ended_at < FOREVER and (at_term_end or s.ended_at <= at):
+            raise Refused("UB044", "UB049")
+        if at_term_end and at < s.paid_until < FOREVER:
+            s.ended_at, s.auto_renew, s.renew_at, s.waits_for_money = s.paid_until, False, None, False
+        else:
+            self.close(s, at)
+
+    # --- packages ---
 
     def not_bindable(self, row, resources, since, until):
         """Codes for resources that a package of that offer can not have from since to until."""
@@ -405,27 +542,36 @@ class Account:
     def ring(self, at):
         """All cycles that are over are settled; what is due at an instant comes before the cycle that starts at it."""
         until = hour_of(at)
-        if until <= self.open_cycle:
-            return
-        for cycle in sorted(c for c in self.usage if c < until):
-            self.timers(cycle)
-            self.settle(cycle, sorted(self.usage.pop(cycle), key=lambda r: (r.at, r.meter, r.region, r.resource, r.key)))
-        self.timers(until)
-        self.open_cycle = until
+        while self.open_cycle < until:
+            self.at_instant(self.open_cycle)
+            self.settle(self.open_cycle, sorted(self.usage.pop(self.open_cycle, []), key=lambda r: (r.at, r.meter, r.region, r.resource, r.key)))
+            following = min([until, *self.usage, *map(hour_of, self.instants())])
+            self.open_cycle = max(self.open_cycle + HOUR, following)
+        self.at_instant(until)
 
-    def timers(self, until):
-        while True:
-            due = min((p.valid_until for p in self.packages if p.state == "active" and p.valid_until <= until), default=None)
-            if due is None:
-                return
-            ending = [p for p in self.packages if p.state == "active" and p.valid_until == due]
-            for p in ending:
-                if p.auto_renew:
-                    self.renew(p, due)
-            for p in ending:
-                p.state = "expired"
+    def instants(self):
+        """When something becomes due."""
+        yield from (p.valid_until for p in self.packages if p.state == "active")
+        yield from (s.renew_at for s in self.subscriptions if s.renew_at)
+        yield from (s.paid_until for s in self.subscriptions if s.state == "active" and s.paid_until < FOREVER)
+
+    def at_instant(self, at):
+        """What is due at the start of a cycle, or was."""
+        self.renew_due_plans(at)
+        self.turn_packages(at)
+        self.end_plans(at)
+
+    def turn_packages(self, until):
+        ending = [p for p in self.packages if p.state == "active" and p.valid_until <= until]
+        for p in ending:
+            if p.auto_renew:
+                self.renew(p, until)
+        for p in ending:
+            p.state = "expired"
 
     def settle(self, cycle, rows):
+        """A cycle: first the plans that are due in it, then packages by trigger instant, nearest end, number; then what it costs."""
+        self.renew_due_plans(cycle + HOUR - MICROSECOND)
         while True:
             answer = self.run_down(rows)
             triggers = self.triggers(cycle, rows, answer)
@@ -437,9 +583,9 @@ class Account:
         for row, source, quantity, units in steps:
             source.used += units
             self.charge(row.meter, "package" if isinstance(source, Package) else "allowance", quantity, units, F(0))
-        for p in self.packages:
-            if p.is_used_up and p.state == "active":
-                p.state = "exhausted"
+        for p in {id(source): source for _, source, _, _ in steps if isinstance(source, Package)}.values():
+            if p.is_used_up:
+                p.state = "exhausted" if p.state == "active" else p.state
                 self.notices["package_exhausted"] += 1
         touched = set()
         for row, rest in zip(rows, rests):
@@ -455,6 +601,11 @@ class Account:
             self.posted[key] += amount
             self.balance -= amount
             self.charge(key[0].meter, "tariff", F(0), F(0), amount)
+        # what ended within the cycle, renewed before
+        for p in self.packages:
+            if p.state == "active" and p.valid_until < cycle + HOUR:
+                p.state = "expired"
+        self.end_plans(cycle + HOUR - MICROSECOND)
 
     # --- deduction ---
 

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from datetime import datetime, timezone
 from fractions import Fraction as F
 
-from prepaid_model import Account, Refused
+from prepaid_model import FOREVER, Account, Refused
 from prepaid_world import World
 
 LONG = os.environ.get("BILLING_LONG") == "1"
@@ -32,6 +32,8 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
 	INSERT INTO played.call VALUES (account_id, n, SQLSTATE);
 END $$;
+CREATE FUNCTION played.subscription(account bigint, latest integer) RETURNS bigint LANGUAGE sql AS
+	'SELECT subscription_id FROM billing.subscription WHERE account_id = account ORDER BY subscription_id DESC OFFSET latest LIMIT 1';
 CREATE FUNCTION played.package(account bigint, latest integer) RETURNS bigint LANGUAGE sql AS
 	'SELECT package_id FROM billing.package WHERE account_id = account ORDER BY package_id DESC OFFSET latest LIMIT 1';
 """
@@ -99,6 +101,14 @@ def catalogue(world):
                      term=term(o.term), price=o.price, regions=o.regions, max_resources=o.max_resources, stackable=o.stackable, requires_plan=o.requires_plan,
                      auto_renew_discount=o.discount, auto_renew_price=o.renew_price, auto_renew_scope=o.scope, cut_off=o.cut_off, month_end=o.month_end,
                      starts=o.starts, priority=o.priority) for o in c.offers]
+    lines.append("INSERT INTO billing.lifecycle (policy, rule) VALUES ('wait', 'notice 7 days before');")
+    for p in c.plans.values():
+        (currency, fee), *others = p.fees
+        lines.append(insert("plan", plan=p.plan, currency=currency, fee=fee, term=term(p.term), month_end=p.month_end, starts=p.starts, renewable=p.renewable,
+                            expiry_policy="wait" if p.has_grace else None))
+        lines += [insert("plan_price", plan=p.plan, currency=other, fee=price) for other, price in others]
+        lines += [insert("plan_discount", plan=p.plan, min_terms=n, discount=share) for n, share in p.discounts]
+        lines += [insert("plan_allowance", plan=p.plan, meter=m, region=r, quantity=q) for m, r, q in p.allowances]
     lines += [insert("package_coverage", offer=offer, meter=m, region=r, factor=f) for offer, rows in c.coverage.items() for m, r, f in rows]
     return lines
 
@@ -108,9 +118,11 @@ def call(account, at, name, arguments):
     named = dict(arguments)
     if "latest" in named:
         named["package_id"] = f"played.package({account}, {named.pop('latest')})"
+    if "latest_plan" in named:
+        named["subscription_id"] = f"played.subscription({account}, {named.pop('latest_plan')})"
     if "auto_voucher" in named:
         named["voucher"] = "auto" if named.pop("auto_voucher") else None
-    written = [f"{k} => {v if k == 'package_id' else sql(v)}" for k, v in named.items()]
+    written = [f"{k} => {v if k.endswith('_id') else sql(v)}" for k, v in named.items()]
     return f"SELECT billing.{name}({', '.join([str(account), *written, f'at => {sql(at)}'])})"
 
 
@@ -197,6 +209,11 @@ def found():
     for a, meter, source, quantity, units, amount in query(
             "SELECT account_id, meter, source, sum(quantity), coalesce(sum(units), 0), sum(amount) FROM billing.charge GROUP BY 1, 2, 3 ORDER BY 1, 3, 2"):
         have[int(a)]["charges"].append((meter, source, near(F(quantity)), near(F(units)), F(amount)))
+    for a, plan, state, renew, terms, since, until in query("SELECT account_id, plan, state, auto_renew, paid_terms, anchor, paid_until FROM billing.subscription ORDER BY account_id, subscription_id"):
+        have[int(a)]["subscriptions"].append((plan, state, renew == "t", int(terms), instant(since), instant(until)))
+    for a, meter, region, size, used, since, until in query(
+            "SELECT account_id, meter, region, size, used, valid_from, valid_until FROM billing.allowance ORDER BY account_id, subscription_id, term, meter, region"):
+        have[int(a)]["allowances"].append((meter, region, F(size), near(F(used)), instant(since), instant(until)))
     for a, remaining in query("SELECT account_id, remaining FROM billing.voucher ORDER BY account_id, voucher_id"):
         have[int(a)]["vouchers"].append(F(remaining))
     for a, kind, count in query("SELECT account_id, kind, count(*) FROM billing.notice WHERE kind IN ('package_exhausted', 'package_renewed', 'renewal_failed') GROUP BY 1, 2 ORDER BY 1, 2"):
@@ -204,6 +221,10 @@ def found():
     for problem, a, detail in query("SELECT * FROM billing.verify()"):
         have[int(a or 0)]["verify()"].append((problem, detail))
     return have
+
+
+def forever(at):
+    return "infinity" if at == FOREVER else at
 
 
 def wanted(account):
@@ -215,6 +236,9 @@ def wanted(account):
         "bindings": [(p.id, r, at) for p in account.packages for r, at in sorted(p.bound.items())],
         "charges": [(meter or "", source, *map(near, line[:2]), line[2])
                     for (meter, source), line in sorted(account.charges.items(), key=lambda k: (k[0][1], k[0][0] or "")) if any(line) or source == "fee"],
+        "subscriptions": [(s.plan.plan, s.state, s.auto_renew, len(s.terms), s.anchor, forever(s.paid_until)) for s in account.subscriptions],
+        "allowances": [(a.meter, a.region, a.size, near(a.used), a.valid_from, forever(a.valid_until))
+                       for a in sorted(account.allowances, key=lambda a: (a.subscription.id, a.valid_from, a.meter, a.region))],
         "vouchers": [v.remaining for v in account.vouchers],
         "notices": sorted(account.notices.items()),
         "verify()": [],
@@ -270,6 +294,7 @@ def main():
         counts["refused calls"] = sum("ok" not in codes for _, outcomes, _ in model.values() for *_, codes in outcomes)
         counts["failed renewals"] = sum(account.notices["renewal_failed"] for account, *_ in model.values())
         counts["packages"] = sum(len(account.packages) for account, *_ in model.values())
+        counts["subscriptions"] = sum(len(account.subscriptions) for account, *_ in model.values())
         counts["used up"] = sum(account.notices["package_exhausted"] for account, *_ in model.values())
         counts["rows of usage"] = sum(s.keys for s in world.accounts.values())
         print(f"{'not ok' if wrong else 'ok'} - seed {seed}: {len(model)} accounts, " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
