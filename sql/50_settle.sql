@@ -10,6 +10,8 @@
 --   quantity_to   the position's quantity after this group, by the meter's aggregation
 --   exact_to      the tariff of quantity_to; or what it was and added_exact, where each event is priced on its own, and
 --                 where nothing comes to it until the period closes and its window is read (sql/52_window.sql)
+--   base          what a counter stood at that this price carries on: the quantities of the line's prices before it.
+--                 When they grow, it is rated anew by a row of its own, which adds nothing (branch 0)
 --   line_exact    exact amount of the whole position after this group, all prices of its line together
 --   amount        round(line_exact) - what was posted so far: so that charges add up to the rounded total
 
@@ -22,11 +24,15 @@ SET work_mem = '64MB'
 SET plan_cache_mode = force_custom_plan	-- a plan for any range takes ranges for small, and joins row by row
 AS $fn$
 DECLARE
-	-- a range of one account is how one in quarantine is tried again
 	exhausted_of bigint[];
 	exhausted bigint[];
+	turned bigint[];
+	-- a range of one account is how one in quarantine is tried again
 	leave_out boolean := account_from + 1 < account_to AND EXISTS (SELECT FROM billing.quarantine);
+	-- a constant to the planner: where no price carries, what is there for it is not even planned
+	carries boolean := EXISTS (SELECT FROM billing.price p WHERE p.counter_on_change = 'carry');
 BEGIN
+	PERFORM billing._reopen_levels(the_cycle, account_from, account_to, with_unrated);
 	WITH own_price AS MATERIALIZED (
 		SELECT DISTINCT p.account_id, p.meter FROM billing.price p
 		WHERE p.account_id > 0 AND p.account_id >= account_from AND p.account_id < account_to
@@ -179,7 +185,7 @@ BEGIN
 		FROM priced_row w
 		WHERE w.waited AND w.price_id IS NULL AND w.rest IS NOT NULL
 			AND (r.account_id, r.meter, r.event_key, r.event_time) = (w.account_id, w.meter, w.event_key, w.event_time)
-	), part AS (
+	), part AS NOT MATERIALIZED (
 		SELECT f.account_id, f.line_id, f.period_start, CASE f.scope WHEN 'resource' THEN f.resource ELSE '' END AS counter_resource,
 			f.price_id, 1 AS branch, NULL::timestamptz AS last_time, NULL::text COLLATE "C" AS last_key,
 			CASE f.aggregation WHEN 'max' THEN f.peak END AS peak, f.region, f.resource, f.meter, f.aggregation,
@@ -203,13 +209,41 @@ BEGIN
 			GROUP BY r.account_id, r.meter, r.region, r.resource, r.aggregation, r.price_id, r.period_start, r.period_end) w
 		JOIN billing.price p USING (price_id)
 		JOIN holder h ON h.account_id = w.account_id
+	), chain AS MATERIALIZED (
+		-- the prices of each position of a line with one that carries, in their order; a run begins with one that restarts
+		SELECT r.*, sum(r.quantity) OVER run AS base, bool_or(r.moved) OVER (PARTITION BY r.account_id, r.line_id, r.period_start, r.counter_resource
+				ORDER BY r.valid_from, r.price_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS base_moved
+		FROM (SELECT k.*, x.valid_from, x.counter_on_change, count(*) FILTER (WHERE x.counter_on_change = 'restart') OVER (
+				PARTITION BY k.account_id, k.line_id, k.period_start, k.counter_resource ORDER BY x.valid_from, x.price_id) AS run
+			FROM (SELECT q.account_id, q.line_id, q.period_start, q.counter_resource, q.price_id, sum(q.quantity) AS quantity, bool_or(q.moved) AS moved,
+					max(q.period_end) AS period_end
+				FROM (SELECT p.account_id, p.line_id, p.period_start, p.counter_resource, p.price_id, p.added AS quantity, true AS moved, p.period_end FROM part p
+					UNION ALL
+					SELECT o.account_id, o.line_id, o.period_start, o.resource, o.price_id, o.quantity, false, o.period_end
+					FROM billing.position o
+					WHERE (o.account_id, o.line_id, o.period_start, o.resource) IN (SELECT p.account_id, p.line_id, p.period_start, p.counter_resource FROM part p)) q
+				WHERE carries AND q.line_id IN (SELECT x.line_id FROM billing.price x WHERE x.counter_on_change = 'carry')
+				GROUP BY 1, 2, 3, 4, 5) k
+			JOIN billing.price x USING (price_id)) r
+		WINDOW run AS (PARTITION BY r.account_id, r.line_id, r.period_start, r.counter_resource, r.run
+			ORDER BY r.valid_from, r.price_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+	), step AS (
+		SELECT * FROM part
+		UNION ALL
+		SELECT c.account_id, c.line_id, c.period_start, c.counter_resource, c.price_id, 0, NULL, NULL, NULL, l.region, c.counter_resource, l.meter,
+			m.aggregation, 0, NULL, NULL, l.post, c.period_end, h.time_zone, h.decimals, h.invoice_period
+		FROM chain c
+		JOIN billing.price_line l USING (line_id)
+		JOIN billing.meter m USING (meter)
+		JOIN holder h ON h.account_id = c.account_id
+		WHERE carries AND c.base_moved AND c.counter_on_change = 'carry'
 	), counted AS (
 		-- What shares a counter follows one another in a fixed order: peaks from low to high, last values by time,
 		-- so that the row before holds all that came before.  The order is total: both windows agree on the last row.
-		SELECT p.*, coalesce(o.quantity, 0) AS old_quantity, coalesce(o.line_exact, 0) AS old_line_exact,
+		SELECT p.*, b.base, coalesce(o.exact_amount, 0) AS old_exact, row_number() OVER counter = 1 AS first_of_counter, coalesce(o.line_exact, 0) AS old_line_exact,
 			coalesce(o.line_posted, 0) AS old_line_posted,
 			coalesce(o.exact_amount, 0) + sum(p.added_exact) OVER counter AS added_to,
-			o.quantity IS NULL AS is_new, o.quantity IS NULL AND row_number() OVER counter = 1 AS opens,
+			o.quantity IS NULL AS is_new,
 			lead(p.price_id) OVER counter IS NULL AS last_of_counter,
 			CASE WHEN p.aggregation IN ('sum', 'count') OR billing._is_windowed(p.aggregation)
 					THEN coalesce(o.quantity, 0) + sum(p.added) OVER counter
@@ -227,7 +261,9 @@ BEGIN
 				THEN p.last_time ELSE o.last_event_time END AS kept_time,
 			CASE WHEN (p.last_time, p.last_key) > (o.last_event_time, o.last_event_key) OR o.last_event_time IS NULL
 				THEN p.last_key ELSE o.last_event_key END AS kept_key
-		FROM part p
+		FROM step p
+		LEFT JOIN chain b ON carries AND b.account_id = p.account_id AND b.line_id = p.line_id AND b.period_start = p.period_start
+			AND b.counter_resource = p.counter_resource AND b.price_id = p.price_id
 		CROSS JOIN LATERAL (
 			SELECT sum(o.quantity) FILTER (WHERE o.price_id = p.price_id) AS quantity,
 				sum(o.exact_amount) FILTER (WHERE o.price_id = p.price_id) AS exact_amount,
@@ -239,11 +275,16 @@ BEGIN
 				AND o.resource = p.counter_resource
 		) o
 		WINDOW counter AS (PARTITION BY p.account_id, p.line_id, p.period_start, p.counter_resource, p.price_id
-			ORDER BY p.last_time, p.last_key, p.peak, p.region, p.resource, p.branch ROWS UNBOUNDED PRECEDING)
+			ORDER BY p.branch > 0, p.last_time, p.last_key, p.peak, p.region, p.resource, p.branch ROWS UNBOUNDED PRECEDING)
 	), rated AS (
 		-- a counter that is new was worth nothing before, even where its tariff asks for money at quantity 0
-		SELECT c.*, q.quantity_from, p.greatest_of, CASE WHEN c.added_exact IS NULL THEN billing.rate(p.tariff, c.quantity_to) ELSE c.added_to END AS exact_to,
-			CASE WHEN c.added_exact IS NOT NULL THEN c.added_to - c.added_exact WHEN c.opens THEN 0
+		SELECT c.*, q.quantity_from, p.greatest_of,
+			CASE WHEN c.added_exact IS NOT NULL THEN c.added_to
+				WHEN c.base IS NOT NULL THEN billing.rate_between(p.tariff, c.base, c.quantity_to)
+				ELSE billing.rate(p.tariff, c.quantity_to) END AS exact_to,
+			CASE WHEN c.added_exact IS NOT NULL THEN c.added_to - c.added_exact
+				WHEN c.first_of_counter THEN c.old_exact
+				WHEN c.base IS NOT NULL THEN billing.rate_between(p.tariff, c.base, q.quantity_from)
 				ELSE billing.rate(p.tariff, q.quantity_from) END AS exact_from
 		FROM counted c
 		JOIN billing.price p USING (price_id)
@@ -255,7 +296,7 @@ BEGIN
 			row_number() OVER line = 1 AS first_of_line, lead(r.line_id) OVER line IS NULL AS last_of_line
 		FROM rated r
 		WINDOW line AS (PARTITION BY r.account_id, r.line_id, r.period_start, r.counter_resource
-			ORDER BY r.price_id, r.last_time, r.last_key, r.peak, r.region, r.resource, r.branch ROWS UNBOUNDED PRECEDING)
+			ORDER BY r.price_id, r.branch > 0, r.last_time, r.last_key, r.peak, r.region, r.resource, r.branch ROWS UNBOUNDED PRECEDING)
 	), result AS MATERIALIZED (
 		SELECT m.account_id, m.line_id, m.period_start, m.counter_resource, m.price_id, m.region, m.resource, m.meter, m.period_end,
 			m.time_zone, m.invoice_period, m.quantity_to, m.quantity_to - m.quantity_from AS quantity,
@@ -330,12 +371,11 @@ BEGIN
 		SELECT r.account_id, sum(r.amount) AS amount FROM result r GROUP BY r.account_id HAVING sum(r.amount) <> 0
 	), wallet AS (
 		UPDATE billing.account_state s
-		SET balance = s.balance - m.amount, unbilled = s.unbilled + m.amount,
-			overdue_since = CASE WHEN s.balance - m.amount < -s.credit_limit
-				THEN coalesce(s.overdue_since, at) END
+		SET balance = s.balance - m.amount, unbilled = s.unbilled + m.amount
 		FROM moved m
 		WHERE s.account_id = m.account_id AND s.account_id >= account_from AND s.account_id < account_to
-		RETURNING s.account_id, s.balance, m.amount
+		RETURNING s.account_id, s.balance, m.amount,
+			billing._turns(s.balance, s.credit_limit, s.unbilled, s.not_due, s.state, s.overdue_since, s.low_balance_at, s.low_since) AS turns
 	), booked AS (
 		INSERT INTO billing.transfer (account_id, at, debit, credit, amount, balance_after, kind, source, source_id)
 		SELECT w.account_id, billing.cycle_start(the_cycle + 1), CASE WHEN w.amount > 0 THEN 'wallet' ELSE 'revenue' END,
@@ -351,8 +391,12 @@ BEGIN
 	SELECT (SELECT count(*) FROM booked), (SELECT count(*) FROM charged),
 		(SELECT array_agg(p.account_id) FROM package_used p WHERE p.is_exhausted),
 		(SELECT array_agg(p.package_id) FROM package_used p WHERE p.is_exhausted),
-		(SELECT array_agg(DISTINCT p.account_id) FROM put_off p) INTO accounts, charges, exhausted_of, exhausted, renewing;
+		(SELECT array_agg(DISTINCT p.account_id) FROM put_off p), (SELECT array_agg(w.account_id) FROM wallet w WHERE w.turns)
+	INTO accounts, charges, exhausted_of, exhausted, renewing, turned;
 	PERFORM billing._note_exhausted(e.account_id, e.package_id, billing.cycle_start(the_cycle + 1)) FROM unnest(exhausted_of, exhausted) e(account_id, package_id);
+	IF turned IS NOT NULL THEN
+		PERFORM billing._turn_accounts(turned, billing.cycle_start(the_cycle + 1), at);
+	END IF;
 END
 $fn$;
 COMMENT ON FUNCTION billing._settle_pass(integer, bigint, bigint, boolean, bigint[], timestamptz)

@@ -50,6 +50,19 @@
 #define ERRCODE_BILLING_VOUCHER_MIN_ORDER MAKE_SQLSTATE('U', 'B', '0', '3', '7')
 #define ERRCODE_BILLING_VOUCHER_PRODUCT MAKE_SQLSTATE('U', 'B', '0', '3', '8')
 
+/* sql/47_subscription.sql and sql/47_subscription_change.sql: plans and subscriptions */
+#define ERRCODE_BILLING_UNKNOWN_PLAN MAKE_SQLSTATE('U', 'B', '0', '3', '9')
+#define ERRCODE_BILLING_PLAN_NOT_SOLD MAKE_SQLSTATE('U', 'B', '0', '4', '0')
+#define ERRCODE_BILLING_PLAN_TERMS MAKE_SQLSTATE('U', 'B', '0', '4', '1')
+#define ERRCODE_BILLING_PLAN_OPTION MAKE_SQLSTATE('U', 'B', '0', '4', '2')
+#define ERRCODE_BILLING_NOT_RENEWABLE MAKE_SQLSTATE('U', 'B', '0', '4', '3')
+#define ERRCODE_BILLING_SUBSCRIPTION_ENDED MAKE_SQLSTATE('U', 'B', '0', '4', '4')
+#define ERRCODE_BILLING_PLAN_CHANGE_REFUSED MAKE_SQLSTATE('U', 'B', '0', '4', '5')
+#define ERRCODE_BILLING_NOT_REFUNDABLE MAKE_SQLSTATE('U', 'B', '0', '4', '6')
+#define ERRCODE_BILLING_UNKNOWN_SUBSCRIPTION MAKE_SQLSTATE('U', 'B', '0', '4', '7')
+#define ERRCODE_BILLING_UNKNOWN_RESOURCE MAKE_SQLSTATE('U', 'B', '0', '4', '8')
+#define ERRCODE_BILLING_ALREADY_CANCELLED MAKE_SQLSTATE('U', 'B', '0', '4', '9')
+
 /* UBT: the tariff type. A quantity beyond a tariff's hard last tier */
 #define ERRCODE_BILLING_TARIFF_LIMIT MAKE_SQLSTATE('U', 'B', 'T', '0', '1')
 
