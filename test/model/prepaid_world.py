@@ -52,7 +52,7 @@ class World:
 
     def make_offers(self, rng):
         c = self.catalogue
-        terms = [(1, "months"), (1, "months"), (3, "months"), (12, "months"), (1, "days"), (10, "days"), (30, "days"), (36, "hours"), (200, "hours")]
+        terms = [(1, "months"), (1, "months"), (3, "months"), (12, "months"), (3, "days"), (10, "days"), (30, "days"), (60, "hours"), (200, "hours")]
         for number in range(20):
             name = f"P{number:02d}"
             meter = rng.choice(["traffic", "traffic", "requests", "device"])
@@ -86,7 +86,7 @@ class World:
                 c.coverage[name] = covered
 
     def make_plans(self, rng):
-        terms = {"A": (1, "months"), "B": (1, "months"), "C": (10, "days"), "D": (60, "hours"), "E": None, "F": (14, "days"), "G": (1, "days")}
+        terms = {"A": (1, "months"), "B": (1, "months"), "C": (10, "days"), "D": (60, "hours"), "E": None, "F": (14, "days"), "G": (3, "days")}
         for name, term in terms.items():
             trial = name == "F"
             fee = F(0) if term is None or trial else cents(rng, 0, 12, 2)

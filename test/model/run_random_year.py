@@ -42,7 +42,7 @@ CREATE FUNCTION played.package(account bigint, latest integer) RETURNS bigint LA
 def psql(script):
     run = subprocess.run(["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-f", "-"], input=STATE + script, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if run.returncode:
-        sys.exit(f"psql failed: {run.stderr}")
+        sys.exit(f"psql failed: {run.stderr[:2000]}")
     return run.stdout
 
 
