@@ -108,7 +108,7 @@ BEGIN
 			UNION ALL
 			SELECT w.account_id, w.meter, w.region, w.resource, w.event_time, w.event_key, w.quantity, w.properties, true
 			FROM waiting w WHERE w.is_deductible) e
-	), step AS MATERIALIZED (
+	), run AS MATERIALIZED (
 		SELECT e.account_id, d.item, d.source, d.source_id, d.quantity, d.units, false AS by_event
 		FROM eased e CROSS JOIN LATERAL unnest(e.steps) d
 		WHERE e.account_id NOT IN (SELECT h.account_id FROM hard h) AND e.account_id NOT IN (SELECT p.account_id FROM put_off p)
@@ -122,7 +122,7 @@ BEGIN
 		-- what was not deducted: whole groups, as an account of which one runs out is read event by event
 		SELECT k.* FROM known k
 		WHERE k.deductible IS NULL OR k.account_id NOT IN (SELECT w.account_id FROM way w)
-			OR k.account_id NOT IN (SELECT h.account_id FROM hard h) AND k.item IN (SELECT d.item FROM step d WHERE NOT d.by_event AND d.source IS NULL)
+			OR k.account_id NOT IN (SELECT h.account_id FROM hard h) AND k.item IN (SELECT d.item FROM run d WHERE NOT d.by_event AND d.source IS NULL)
 	), span AS MATERIALIZED (
 		SELECT k.owner, k.meter, k.region, k.currency, s.*
 		FROM (SELECT DISTINCT g.owner, g.meter, g.region, g.currency FROM grouped g WHERE g.aggregation IS NOT NULL) k
@@ -157,7 +157,7 @@ BEGIN
 		FROM waiting w WHERE NOT coalesce(w.is_deductible, false)
 		UNION ALL
 		SELECT v.account_id, v.meter, v.region, v.resource, v.event_time, v.event_key, d.quantity, v.properties, v.waited, d.quantity
-		FROM step d JOIN event v USING (item) WHERE d.by_event AND d.source IS NULL
+		FROM run d JOIN event v USING (item) WHERE d.by_event AND d.source IS NULL
 	), priced_row AS MATERIALIZED (
 		SELECT w.*, m.aggregation, p.price_id, t.period_start, t.period_end,
 			CASE WHEN billing.tariff_each(p.tariff) THEN p.tariff END AS each_tariff
@@ -178,7 +178,7 @@ BEGIN
 		USING (SELECT w.account_id, w.meter, w.event_key, w.event_time FROM priced_row w WHERE w.waited AND w.price_id IS NOT NULL
 			UNION ALL
 			SELECT v.account_id, v.meter, v.event_key, v.event_time FROM event v
-			WHERE v.waited AND NOT EXISTS (SELECT FROM step d WHERE d.by_event AND d.item = v.item AND d.source IS NULL)) w
+			WHERE v.waited AND NOT EXISTS (SELECT FROM run d WHERE d.by_event AND d.item = v.item AND d.source IS NULL)) w
 		WHERE (r.account_id, r.meter, r.event_key, r.event_time) = (w.account_id, w.meter, w.event_key, w.event_time)
 	), left_over AS (
 		UPDATE billing.unrated r SET quantity = w.rest
@@ -311,10 +311,10 @@ BEGIN
 		FROM summed m
 	), deducted AS MATERIALIZED (
 		SELECT d.account_id, k.meter, k.region, k.resource, k.time_zone, k.invoice_period, d.source, d.source_id, d.units, d.quantity, k.first_at AS at
-		FROM step d JOIN known k USING (item) WHERE NOT d.by_event AND d.source IS NOT NULL
+		FROM run d JOIN known k USING (item) WHERE NOT d.by_event AND d.source IS NOT NULL
 		UNION ALL
 		SELECT d.account_id, v.meter, v.region, v.resource, h.time_zone, h.invoice_period, d.source, d.source_id, d.units, d.quantity, v.event_time
-		FROM step d JOIN event v USING (item) JOIN holder h ON h.account_id = d.account_id WHERE d.by_event AND d.source IS NOT NULL
+		FROM run d JOIN event v USING (item) JOIN holder h ON h.account_id = d.account_id WHERE d.by_event AND d.source IS NOT NULL
 	), month AS MATERIALIZED (
 		SELECT k.time_zone, k.hour, p.period_start, p.period_end
 		FROM (SELECT DISTINCT x.time_zone, billing.cycle_of(x.at) AS hour FROM deducted x) k
