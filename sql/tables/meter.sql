@@ -8,7 +8,8 @@ CREATE TABLE billing.meter (
 	percent numeric NOT NULL DEFAULT 95 CONSTRAINT meter_percent_is_above_0_up_to_100 CHECK (percent > 0 AND percent <= 100),
 	top_days integer CONSTRAINT meter_top_days_are_1_or_more CHECK (top_days >= 1),
 	by_valid_days boolean NOT NULL DEFAULT false,
-	unique_property text
+	unique_property text,
+	leaves_out jsonb CONSTRAINT meter_leaves_out_is_an_object_that_names_something CHECK (jsonb_typeof(leaves_out) = 'object' AND leaves_out <> '{}')
 );
 COMMENT ON TABLE billing.meter IS 'catalogue: what is measured';
 COMMENT ON COLUMN billing.meter.meter IS 'name of the meter';
@@ -20,6 +21,8 @@ COMMENT ON COLUMN billing.meter.percent IS 'of percentile: 95 drops floor(n * 5 
 COMMENT ON COLUMN billing.meter.top_days IS 'of peak_mean: so many highest days; NULL: all days with usage above 0';
 COMMENT ON COLUMN billing.meter.by_valid_days IS 'of percentile and peak_mean: times the days with usage above 0, divided by the days of the period';
 COMMENT ON COLUMN billing.meter.unique_property IS 'of unique: the property whose different values are counted; NULL: the different resources';
+COMMENT ON COLUMN billing.meter.leaves_out
+	IS 'usage whose properties hold all of these is never billed, such as {"attack": true}: it is kept, and shown by billing.unbilled_usage; NULL: nothing is left out';
 
 CREATE TRIGGER meter_guard BEFORE UPDATE OR DELETE ON billing.meter
 	FOR EACH ROW EXECUTE FUNCTION billing._guard_catalogue();
