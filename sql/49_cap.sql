@@ -75,7 +75,13 @@ DECLARE
 	answer jsonb;
 	id bigint;
 BEGIN
-	PERFORM billing._check_holder(set_usage_cap.account_id, 'set_usage_cap', set_usage_cap.at);
+	PERFORM billing._check_installed();
+	IF at IS NULL OR at NOT BETWEEN '1970-01-01' AND '3000-01-01' THEN
+		RAISE EXCEPTION 'a cap can not be set at %', coalesce(at::text, 'NULL') USING
+			ERRCODE = 'invalid_parameter_value',
+			DETAIL = 'Caps are set between the years 1970 and 3000.',
+			HINT = 'Leave at out, or give the instant from which the cap is in force.';
+	END IF;
 	PERFORM billing._lock_account(set_usage_cap.account_id);
 	answer := billing._claim_request(set_usage_cap.account_id, set_usage_cap.key, 'set_usage_cap', jsonb_build_object('meter', set_usage_cap.meter,
 		'quantity', set_usage_cap.quantity, 'action', set_usage_cap.action, 'period', set_usage_cap.period, 'resource', set_usage_cap.resource),
@@ -281,7 +287,9 @@ BEGIN
 	THEN
 		RETURN;
 	END IF;
-	-- one statement: it marks no cap that it has not counted
+	-- accounts before caps, as in set_usage_cap(); and one statement, so that no cap is marked that was not counted
+	PERFORM billing._lock_account(n.account_id) FROM (SELECT DISTINCT c.account_id FROM billing.usage_cap c
+		WHERE c.account_id >= account_from AND c.account_id < account_to AND c.removed_at IS NULL AND NOT c.is_counted ORDER BY 1) n;
 	FOR r IN WITH new AS MATERIALIZED (
 		SELECT c.account_id, c.cap_id, c.quantity AS cap FROM billing.usage_cap c
 		WHERE c.account_id >= account_from AND c.account_id < account_to AND c.removed_at IS NULL AND NOT c.is_counted
