@@ -123,7 +123,11 @@ BEGIN
 			rated := TG_OP = 'UPDATE' OR EXISTS (SELECT FROM billing.rated_price r WHERE r.price_id = OLD.price_id);
 		WHEN 'meter' THEN
 			what := format('meter "%s"', OLD.meter);
-			rated := EXISTS (SELECT FROM billing.price p WHERE p.meter = OLD.meter);
+			rated := EXISTS (SELECT FROM billing.price p WHERE p.meter = OLD.meter)
+				OR EXISTS (SELECT FROM billing.package_offer o WHERE o.meter = OLD.meter)
+				OR EXISTS (SELECT FROM billing.package_coverage o WHERE o.meter = OLD.meter)
+				OR EXISTS (SELECT FROM billing.plan_allowance o WHERE o.meter = OLD.meter)
+				OR EXISTS (SELECT FROM billing.usage_cap c WHERE c.meter = OLD.meter);
 		WHEN 'currency' THEN
 			what := format('currency "%s"', OLD.currency);
 			rated := EXISTS (SELECT FROM billing.account a WHERE a.currency = OLD.currency);
@@ -132,7 +136,7 @@ BEGIN
 		RAISE EXCEPTION '% can not be changed', what USING
 			ERRCODE = 'UB007',
 			DETAIL = CASE TG_TABLE_NAME WHEN 'price' THEN 'A price never changes; one that has rated usage can not be deleted either.'
-				WHEN 'meter' THEN 'It has prices.' ELSE 'Accounts have money in it.' END,
+				WHEN 'meter' THEN 'It has prices, packages, allowances or caps.' ELSE 'Accounts have money in it.' END,
 			HINT = CASE TG_TABLE_NAME WHEN 'price' THEN 'Insert a new price with a later valid_from: it takes over from that instant. One that has rated nothing may be deleted.'
 				ELSE 'Insert a new row under another name.' END;
 	END IF;

@@ -2,6 +2,8 @@
 --
 -- First of all usage runs down what is prepaid (sql/49_deduction.sql); what is left of it is rated.
 --
+-- What a meter leaves out comes into no group.  Where no meter does, the properties of a row are not looked at.
+--
 -- Groups of usage (account, meter, region, resource) that lie in one price and one counter period, from their
 -- first event to their last, are final as they are: the fast path.  All others, and those whose prices have
 -- conditions or price each event, are read again row by row, each row finds its own price and period, and what has none goes to billing.unrated: the slow path.  Both end in
@@ -27,6 +29,9 @@ DECLARE
 	exhausted_of bigint[];
 	exhausted bigint[];
 	turned bigint[];
+	capped billing.usage_group[];
+	has_caps boolean := EXISTS (SELECT FROM billing.usage_cap c
+		WHERE c.account_id >= account_from AND c.account_id < account_to AND c.removed_at IS NULL AND c.is_counted);
 	-- prices of plans make it look up in whose terms usage lies
 	by_plan boolean := EXISTS (SELECT FROM billing.price p WHERE p.plan <> '');
 	-- a range of one account is how one in quarantine is tried again
@@ -38,12 +43,16 @@ BEGIN
 	WITH own_price AS MATERIALIZED (
 		SELECT DISTINCT p.account_id, p.meter FROM billing.price p
 		WHERE p.account_id > 0 AND p.account_id >= account_from AND p.account_id < account_to
+	), clean AS MATERIALIZED (
+		-- NULL, mostly; in this statement, since a meter and its price may have come since the last one
+		SELECT jsonb_object_agg(m.meter, m.leaves_out) AS rules FROM billing.meter m WHERE m.leaves_out IS NOT NULL
 	), found AS MATERIALIZED (
 		SELECT u.account_id, u.meter COLLATE "C" AS meter, u.region COLLATE "C" AS region, u.resource COLLATE "C" AS resource,
 			sum(u.quantity) AS total, count(*) AS events,
 			max(u.quantity) AS peak, min(u.event_time) AS first_at, max(u.event_time) AS last_at
 		FROM billing._usage_of(the_cycle, account_from, account_to) u
-		WHERE chosen IS NULL OR u.account_id = ANY (chosen)
+		WHERE (chosen IS NULL OR u.account_id = ANY (chosen))
+			AND ((SELECT c.rules FROM clean c) IS NULL OR billing._is_billed(u.properties, (SELECT c.rules FROM clean c) -> u.meter))
 		GROUP BY 1, 2, 3, 4
 	), holder AS NOT MATERIALIZED (
 		SELECT a.account_id, a.currency, a.time_zone, c.decimals, s.invoice_period
@@ -94,6 +103,16 @@ BEGIN
 		WHERE with_unrated AND r.account_id >= account_from AND r.account_id < account_to
 			AND (NOT leave_out OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = r.account_id))
 			AND (chosen IS NULL AND r.account_id NOT IN (SELECT p.account_id FROM put_off p) OR r.account_id = ANY (chosen))
+			AND billing._is_billed(u.properties, m.leaves_out)
+	), left_out AS MATERIALIZED (
+		-- what waited for a meter that leaves it out waits no more
+		SELECT r.account_id, r.meter, r.event_key, r.event_time
+		FROM billing.unrated r
+		JOIN billing.usage u USING (account_id, meter, event_key, event_time)
+		JOIN billing.meter m USING (meter)
+		WHERE with_unrated AND chosen IS NULL AND r.account_id >= account_from AND r.account_id < account_to
+			AND (NOT leave_out OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = r.account_id))
+			AND NOT billing._is_billed(u.properties, m.leaves_out)
 	), hard AS MATERIALIZED (
 		-- accounts whose events run down their ways one by one, because something begins, ends or runs out among them
 		SELECT e.account_id FROM eased e WHERE e.steps IS NULL AND e.account_id NOT IN (SELECT p.account_id FROM put_off p)
@@ -107,6 +126,7 @@ BEGIN
 			FROM billing._usage_of(the_cycle, account_from, account_to) u
 			JOIN known k USING (account_id, meter, region, resource)
 			WHERE EXISTS (SELECT FROM hard) AND u.account_id IN (SELECT h.account_id FROM hard h) AND k.deductible IS NOT NULL
+				AND billing._is_billed(u.properties, (SELECT c.rules FROM clean c) -> u.meter)
 			UNION ALL
 			SELECT w.account_id, w.meter, w.region, w.resource, w.event_time, w.event_key, w.quantity, w.properties, true
 			FROM waiting w WHERE w.is_deductible) e
@@ -161,6 +181,7 @@ BEGIN
 		LEFT JOIN billing.meter m USING (meter)
 		WHERE EXISTS (SELECT FROM slow_group)
 			AND (u.account_id, u.meter, u.region, u.resource) IN (SELECT s.account_id, s.meter, s.region, s.resource FROM slow_group s)
+			AND billing._is_billed(u.properties, m.leaves_out)
 		UNION ALL
 		SELECT w.account_id, w.meter, w.region, w.resource, w.event_time, w.event_key, w.quantity, w.properties, true, w.rest
 		FROM waiting w WHERE NOT coalesce(w.is_deductible, false)
@@ -187,7 +208,9 @@ BEGIN
 		USING (SELECT w.account_id, w.meter, w.event_key, w.event_time FROM priced_row w WHERE w.waited AND w.price_id IS NOT NULL
 			UNION ALL
 			SELECT v.account_id, v.meter, v.event_key, v.event_time FROM event v
-			WHERE v.waited AND NOT EXISTS (SELECT FROM run d WHERE d.by_event AND d.item = v.item AND d.source IS NULL)) w
+			WHERE v.waited AND NOT EXISTS (SELECT FROM run d WHERE d.by_event AND d.item = v.item AND d.source IS NULL)
+			UNION ALL
+			SELECT l.* FROM left_out l) w
 		WHERE (r.account_id, r.meter, r.event_key, r.event_time) = (w.account_id, w.meter, w.event_key, w.event_time)
 	), left_over AS (
 		UPDATE billing.unrated r SET quantity = w.rest
@@ -400,11 +423,18 @@ BEGIN
 	SELECT (SELECT count(*) FROM booked), (SELECT count(*) FROM charged),
 		(SELECT array_agg(p.account_id) FROM package_used p WHERE p.is_exhausted),
 		(SELECT array_agg(p.package_id) FROM package_used p WHERE p.is_exhausted),
-		(SELECT array_agg(DISTINCT p.account_id) FROM put_off p), (SELECT array_agg(w.account_id) FROM wallet w WHERE w.turns)
-	INTO accounts, charges, exhausted_of, exhausted, renewing, turned;
+		(SELECT array_agg(DISTINCT p.account_id) FROM put_off p), (SELECT array_agg(w.account_id) FROM wallet w WHERE w.turns),
+		(SELECT array_agg(ROW(k.account_id, k.meter, k.region, k.resource, k.total, k.events, k.peak, k.first_at, k.last_at)::billing.usage_group)
+		 FROM known k
+		 WHERE has_caps AND (k.account_id, k.meter) IN (SELECT c.account_id, c.meter FROM billing.usage_cap c
+			WHERE c.account_id >= account_from AND c.account_id < account_to AND c.removed_at IS NULL AND c.is_counted))
+	INTO accounts, charges, exhausted_of, exhausted, renewing, turned, capped;
 	PERFORM billing._note_exhausted(e.account_id, e.package_id, billing.cycle_start(the_cycle + 1)) FROM unnest(exhausted_of, exhausted) e(account_id, package_id);
 	IF turned IS NOT NULL THEN
 		PERFORM billing._turn_accounts(turned, billing.cycle_start(the_cycle + 1), at);
+	END IF;
+	IF capped IS NOT NULL THEN
+		PERFORM billing._count_caps(the_cycle, capped, at);
 	END IF;
 END
 $fn$;
@@ -431,6 +461,7 @@ BEGIN
 		accounts := accounts + second.accounts;
 		charges := charges + second.charges;
 	END IF;
+	PERFORM billing._count_new_caps(the_cycle, account_from, account_to, at);
 END
 $fn$;
 COMMENT ON FUNCTION billing._settle_accounts(integer, bigint, bigint, boolean, timestamptz)
