@@ -43,6 +43,21 @@
 /* raised in sql/45_condition.sql: two prices of equal rank that one event can meet */
 #define ERRCODE_BILLING_PRICE_TIE MAKE_SQLSTATE('U', 'B', '0', '1', '4')
 
+/* raised in sql/42_overdue.sql: a suspended or released account can only be read, paid for and refunded */
+#define ERRCODE_BILLING_VIEW_ONLY MAKE_SQLSTATE('U', 'B', '0', '2', '0')
+
+/* raised in sql/42_resource.sql */
+#define ERRCODE_BILLING_UNKNOWN_RESOURCE MAKE_SQLSTATE('U', 'B', '0', '2', '1')
+
+/* what was released does not come back */
+#define ERRCODE_BILLING_RESOURCE_RELEASED MAKE_SQLSTATE('U', 'B', '0', '2', '2')
+
+/* a resource is in another state than the call is for, or what holds it is still there */
+#define ERRCODE_BILLING_RESOURCE_STATE MAKE_SQLSTATE('U', 'B', '0', '2', '3')
+
+/* money or usage is left, so the account can not be closed */
+#define ERRCODE_BILLING_ACCOUNT_NOT_EMPTY MAKE_SQLSTATE('U', 'B', '0', '2', '4')
+
 /* UBT: the tariff type. A quantity beyond a tariff's hard last tier */
 #define ERRCODE_BILLING_TARIFF_LIMIT MAKE_SQLSTATE('U', 'B', 'T', '0', '1')
 
