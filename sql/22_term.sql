@@ -32,3 +32,19 @@ CREATE FUNCTION billing.prorate(amount numeric, part numeric, whole numeric, dec
 AS 'MODULE_PATHNAME', 'billing_prorate' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION billing.prorate(numeric, numeric, numeric, integer)
 	IS 'amount * part / whole: exact where it has a last decimal, else to 20 decimals; or rounded to so many, half away from zero';
+
+-- Terms as the catalogue writes them: an interval of one unit, 12 months or 30 days or 6 hours.
+CREATE FUNCTION billing._after_terms(anchor timestamptz, terms integer, term interval, time_zone text, month_end text) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	months integer := extract(year FROM term) * 12 + extract(month FROM term);
+BEGIN
+	RETURN CASE WHEN term IS NULL THEN 'infinity'
+		WHEN months > 0 THEN billing.term_end(anchor, terms * months, 'month', time_zone, month_end)
+		WHEN extract(day FROM term) > 0 THEN billing.term_end(anchor, terms * extract(day FROM term)::integer, 'day', time_zone, month_end)
+		ELSE billing.term_end(anchor, terms * extract(hour FROM term)::integer, 'hour', time_zone, month_end) END;
+END
+$fn$;
+COMMENT ON FUNCTION billing._after_terms(timestamptz, integer, interval, text, text) IS 'where so many terms from an anchor end; infinity for terms without end';

@@ -155,6 +155,9 @@ BEGIN
 			('adjust', CASE WHEN amount > 0 THEN 'revenue' ELSE 'wallet' END, CASE WHEN amount > 0 THEN 'wallet' ELSE 'revenue' END, 'adjustment'),
 			('write_off', 'bad_debt', 'wallet', 'write_off')) l(name, debit, credit, kind)
 		WHERE l.name = call;
+	IF call = 'top_up' THEN
+		PERFORM billing._retry_renewals(account_id, at);
+	END IF;
 	PERFORM billing._answer_request(account_id, key, to_jsonb(id));
 	RETURN id;
 END

@@ -62,11 +62,44 @@ BEGIN
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = p.account_id))),
 		(SELECT min(s.next_invoice_at) FROM billing.account_state s
 		 WHERE s.next_invoice_at <= until AND s.account_id >= _next_timer.account_from AND s.account_id < _next_timer.account_to
-			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))));
+			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))),
+		(SELECT min(s.renew_at) FROM billing.subscription s
+		 WHERE s.renew_at <= until AND s.account_id >= _next_timer.account_from AND s.account_id < _next_timer.account_to
+			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))),
+		(SELECT min(s.paid_until) FROM billing.subscription s
+		 WHERE s.state = 'active' AND s.paid_until < 'infinity' AND s.paid_until <= until
+			AND s.account_id >= _next_timer.account_from AND s.account_id < _next_timer.account_to
+			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))),
+		(SELECT min(p.valid_until) FROM billing.package p
+		 WHERE p.state = 'active' AND p.valid_until <= until AND p.account_id >= _next_timer.account_from AND p.account_id < _next_timer.account_to
+			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = p.account_id))),
+		(SELECT min(p.valid_from) FROM billing.package p
+		 WHERE p.state = 'pending' AND p.valid_from <= until AND p.account_id >= _next_timer.account_from AND p.account_id < _next_timer.account_to
+			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = p.account_id))),
+		(SELECT min(v.expires_at) FROM billing.voucher v
+		 WHERE v.expired_at IS NULL AND v.expires_at < 'infinity' AND v.expires_at <= until
+			AND v.account_id >= _next_timer.account_from AND v.account_id < _next_timer.account_to
+			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = v.account_id))));
 END
 $fn$;
 COMMENT ON FUNCTION billing._next_timer(bigint, bigint, timestamptz)
-	IS 'the first instant up to until at which a counter period closes or an invoice is due for these accounts; those in quarantine wait, unless the range is one account';
+	IS 'the first instant up to until at which a timer of these accounts is due: a voucher expires, a plan renews or ends, a counter period closes, an invoice is due; those in quarantine wait, unless the range is one account';
+
+CREATE FUNCTION billing._run_timers(account_from bigint, account_to bigint, timer timestamptz, at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	-- a renewal is placed before the end that it moves; an invoice holds all that the instant has brought
+	PERFORM billing._expire_vouchers(account_from, account_to, timer);
+	PERFORM billing._renew_subscriptions(account_from, account_to, timer, at);
+	PERFORM billing._turn_packages(account_from, account_to, timer);
+	PERFORM billing._end_subscriptions(account_from, account_to, timer, at);
+	PERFORM billing._close_positions(account_from, account_to, timer, at);
+	PERFORM billing._make_invoices(account_from, account_to, timer, at);
+END
+$fn$;
+COMMENT ON FUNCTION billing._run_timers(bigint, bigint, timestamptz, timestamptz) IS 'does all that is due at one instant for a range of accounts, in this order';
 
 CREATE FUNCTION billing._retry_quarantine(at timestamptz) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
@@ -100,8 +133,7 @@ BEGIN
 			LOOP
 				timer := billing._next_timer(q.account_id, q.account_id + 1, billing.cycle_start(c));
 				EXIT WHEN timer IS NULL;
-				PERFORM billing._close_positions(q.account_id, q.account_id + 1, timer, at);
-				PERFORM billing._make_invoices(q.account_id, q.account_id + 1, timer, at);
+				PERFORM billing._run_timers(q.account_id, q.account_id + 1, timer, at);
 			END LOOP;
 			PERFORM billing._settle_accounts(c, q.account_id, q.account_id + 1, true, at);
 		END LOOP;
@@ -144,8 +176,7 @@ BEGIN
 		ELSE billing._next_cycle(s.settled_through, drained, s.account_from, s.account_to) END;
 	timer := billing._next_timer(s.account_from, s.account_to, billing.cycle_start(c));
 	IF timer IS NOT NULL THEN
-		PERFORM billing._close_positions(s.account_from, s.account_to, timer, at);
-		PERFORM billing._make_invoices(s.account_from, s.account_to, timer, at);
+		PERFORM billing._run_timers(s.account_from, s.account_to, timer, at);
 		RETURN true;
 	END IF;
 	IF c < drained THEN

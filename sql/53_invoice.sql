@@ -7,6 +7,7 @@ AS $fn$
 DECLARE
 	turned bigint[];
 BEGIN
+	PERFORM billing._carry_levels(account_from, account_to, timer);
 	-- One charge for each position: its rounded total.  The charges that carried its quantities had no amount.  A window is
 	-- read now, and its charge carries what it says as well.
 	WITH measured AS MATERIALIZED (
@@ -116,13 +117,13 @@ BEGIN
 		LEFT JOIN billing.price p ON c.source = 'tariff' AND p.price_id = c.source_id
 		LEFT JOIN billing.price_line l ON l.line_id = p.line_id
 	), line AS MATERIALIZED (
-		-- an adjustment is a line of its own, the charges of a price line and month are one
+		-- a fee or adjustment is a line of its own, the charges of a price line and month are one
 		SELECT g.account_id, g.source, g.meter, g.region, coalesce(g.resource, '') AS resource, g.line_id, g.month, g.reason,
 			sum(g.quantity) AS quantity, sum(g.exact_amount) AS exact_amount, sum(g.amount) AS amount,
 			row_number() OVER (PARTITION BY g.account_id ORDER BY g.source DESC, g.month, g.meter, g.region, g.resource, min(g.charge_id)) AS line
 		FROM gathered g WHERE g.billed
 		GROUP BY g.account_id, g.source, g.meter, g.region, g.resource, g.line_id, g.month, g.reason,
-			CASE g.source WHEN 'adjustment' THEN g.charge_id END
+			CASE WHEN g.source IN ('fee', 'adjustment') THEN g.charge_id END
 	), made AS (
 		INSERT INTO billing.invoice (account_id, period_start, period_end, currency, subtotal, tax, total)
 		SELECT d.account_id, d.invoice_period, d.next_invoice_at, d.currency, sum(l.amount), 0, sum(l.amount)

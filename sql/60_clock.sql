@@ -39,7 +39,17 @@ BEGIN
 		((SELECT billing.cycle_of(min(p.closes_at) - interval '1 microsecond') FROM billing.position p
 		  WHERE p.closes_at > billing.cycle_start(b.cycle))),
 		((SELECT billing.cycle_of(min(s.next_invoice_at) - interval '1 microsecond') FROM billing.account_state s
-		  WHERE s.next_invoice_at > billing.cycle_start(b.cycle)))) n(cycle)
+		  WHERE s.next_invoice_at > billing.cycle_start(b.cycle))),
+		((SELECT billing.cycle_of(min(s.renew_at) - interval '1 microsecond') FROM billing.subscription s
+		  WHERE s.renew_at > billing.cycle_start(b.cycle))),
+		((SELECT billing.cycle_of(min(s.paid_until) - interval '1 microsecond') FROM billing.subscription s
+		  WHERE s.state = 'active' AND s.paid_until < 'infinity' AND s.paid_until > billing.cycle_start(b.cycle))),
+		((SELECT billing.cycle_of(min(p.valid_until) - interval '1 microsecond') FROM billing.package p
+		  WHERE p.state = 'active' AND p.valid_until > billing.cycle_start(b.cycle))),
+		((SELECT billing.cycle_of(min(p.valid_from) - interval '1 microsecond') FROM billing.package p
+		  WHERE p.state = 'pending' AND p.valid_from > billing.cycle_start(b.cycle))),
+		((SELECT billing.cycle_of(min(v.expires_at) - interval '1 microsecond') FROM billing.voucher v
+		  WHERE v.expired_at IS NULL AND v.expires_at < 'infinity' AND v.expires_at > billing.cycle_start(b.cycle)))) n(cycle)
 	WHERE b.mark = 'watermark' AND n.cycle IS NOT NULL
 		AND billing.cycle_start(n.cycle + 1) + i.settle_delay <= until));
 END

@@ -50,16 +50,16 @@ COMMENT ON TABLE billing.invoice_line IS 'lines of the invoices';
 COMMENT ON COLUMN billing.invoice_line.account_id IS 'the account';
 COMMENT ON COLUMN billing.invoice_line.invoice_id IS 'the invoice';
 COMMENT ON COLUMN billing.invoice_line.line IS 'number of the line, from 1';
-COMMENT ON COLUMN billing.invoice_line.source IS 'tariff or adjustment';
-COMMENT ON COLUMN billing.invoice_line.meter IS 'the meter; NULL for an adjustment';
+COMMENT ON COLUMN billing.invoice_line.source IS 'allowance, package, tariff, fee or adjustment';
+COMMENT ON COLUMN billing.invoice_line.meter IS 'the meter; NULL for a fee or an adjustment';
 COMMENT ON COLUMN billing.invoice_line.region IS 'region of the price line; '''' any';
 COMMENT ON COLUMN billing.invoice_line.resource IS 'the resource, where the price''s scope is resource';
-COMMENT ON COLUMN billing.invoice_line.line_id IS 'the price line; NULL for an adjustment';
+COMMENT ON COLUMN billing.invoice_line.line_id IS 'the price line; NULL for what has none, a fee or an adjustment';
 COMMENT ON COLUMN billing.invoice_line.period_start IS 'start of the month that the usage belongs to; before the invoice''s own for late usage';
 COMMENT ON COLUMN billing.invoice_line.quantity IS 'by how much the quantities of its positions grew';
 COMMENT ON COLUMN billing.invoice_line.exact_amount IS 'sum of its charges'' exact amounts';
 COMMENT ON COLUMN billing.invoice_line.amount IS 'sum of its charges';
-COMMENT ON COLUMN billing.invoice_line.reason IS 'of an adjustment: why';
+COMMENT ON COLUMN billing.invoice_line.reason IS 'of an adjustment: why; of a fee: what for';
 
 CREATE TABLE billing.number_series (
 	series text PRIMARY KEY,

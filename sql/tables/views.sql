@@ -34,6 +34,7 @@ SELECT u.account_id, u.meter, u.region, u.resource, date_trunc('hour', u.event_t
 		WHEN 'max' THEN max(u.quantity)
 		WHEN 'percentile' THEN max(u.quantity)
 		WHEN 'peak_mean' THEN max(u.quantity)
+		WHEN 'time_weighted' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC))[1]
 		WHEN 'last' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC))[1]
 		WHEN 'unique' THEN count(DISTINCT CASE WHEN m.unique_property IS NULL THEN u.resource ELSE u.properties ->> m.unique_property END)
 		ELSE sum(u.quantity) END AS quantity,
@@ -46,7 +47,7 @@ COMMENT ON COLUMN billing.usage_by_hour.meter IS 'what was used';
 COMMENT ON COLUMN billing.usage_by_hour.region IS 'where';
 COMMENT ON COLUMN billing.usage_by_hour.resource IS 'by which resource';
 COMMENT ON COLUMN billing.usage_by_hour.hour IS 'start of the hour';
-COMMENT ON COLUMN billing.usage_by_hour.quantity IS 'by the meter''s aggregation; the highest for percentile and peak_mean; the sum while the meter is unknown';
+COMMENT ON COLUMN billing.usage_by_hour.quantity IS 'by the meter''s aggregation; the highest for percentile and peak_mean, the last level for time_weighted; the sum while the meter is unknown';
 COMMENT ON COLUMN billing.usage_by_hour.events IS 'number of rows';
 
 CREATE OR REPLACE VIEW billing.usage_by_day WITH (security_invoker = true) AS
@@ -57,6 +58,7 @@ SELECT u.account_id, u.meter, u.region, u.resource,
 		WHEN 'max' THEN max(u.quantity)
 		WHEN 'percentile' THEN max(u.quantity)
 		WHEN 'peak_mean' THEN max(u.quantity)
+		WHEN 'time_weighted' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC))[1]
 		WHEN 'last' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC))[1]
 		WHEN 'unique' THEN count(DISTINCT CASE WHEN m.unique_property IS NULL THEN u.resource ELSE u.properties ->> m.unique_property END)
 		ELSE sum(u.quantity) END AS quantity,
@@ -69,30 +71,61 @@ COMMENT ON COLUMN billing.usage_by_day.meter IS 'what was used';
 COMMENT ON COLUMN billing.usage_by_day.region IS 'where';
 COMMENT ON COLUMN billing.usage_by_day.resource IS 'by which resource';
 COMMENT ON COLUMN billing.usage_by_day.day IS 'the day';
-COMMENT ON COLUMN billing.usage_by_day.quantity IS 'by the meter''s aggregation; the highest for percentile and peak_mean; the sum while the meter is unknown';
+COMMENT ON COLUMN billing.usage_by_day.quantity IS 'by the meter''s aggregation; the highest for percentile and peak_mean, the last level for time_weighted; the sum while the meter is unknown';
 COMMENT ON COLUMN billing.usage_by_day.events IS 'number of rows';
+
+CREATE OR REPLACE VIEW billing.usage_by_period WITH (security_invoker = true) AS
+SELECT o.account_id, l.meter, l.region, o.resource, o.period_start, o.period_end, o.line_id, o.price_id, coalesce(w.quantity, o.quantity) AS quantity, m.unit,
+	CASE WHEN w.quantity IS NULL THEN o.exact_amount ELSE billing.rate(p.tariff, w.quantity) END AS exact_amount,
+	o.posted_amount, a.currency, o.closes_at
+FROM billing.position o
+JOIN billing.price_line l ON l.line_id = o.line_id
+JOIN billing.price p ON p.price_id = o.price_id
+JOIN billing.meter m ON m.meter = l.meter
+JOIN billing.account a ON a.account_id = o.account_id
+-- a window that is open has no running total: it is read now
+LEFT JOIN LATERAL (SELECT q.quantity
+	FROM billing.shard h CROSS JOIN LATERAL billing._window_quantities(o.account_id, o.account_id + 1, o.closes_at, h.settled_through) q
+	WHERE o.account_id >= h.account_from AND o.account_id < h.account_to AND q.line_id = o.line_id AND q.period_start = o.period_start
+		AND q.resource = o.resource AND q.price_id = o.price_id) w ON billing._is_windowed(m.aggregation) AND o.closes_at IS NOT NULL;
+COMMENT ON VIEW billing.usage_by_period IS 'what each position says now, of the usage that is settled: counter periods that run, and those that have closed; a row for each price that was in force';
+COMMENT ON COLUMN billing.usage_by_period.account_id IS 'the account';
+COMMENT ON COLUMN billing.usage_by_period.meter IS 'what was used';
+COMMENT ON COLUMN billing.usage_by_period.region IS 'region of the price; '''' any';
+COMMENT ON COLUMN billing.usage_by_period.resource IS 'the resource, where each has a counter of its own, else ''''';
+COMMENT ON COLUMN billing.usage_by_period.period_start IS 'start of the counter period';
+COMMENT ON COLUMN billing.usage_by_period.period_end IS 'its end';
+COMMENT ON COLUMN billing.usage_by_period.line_id IS 'the price line';
+COMMENT ON COLUMN billing.usage_by_period.price_id IS 'the price that is, or was, in force';
+COMMENT ON COLUMN billing.usage_by_period.quantity IS 'quantity so far, by the meter''s aggregation; of a meter that is read at the end: as if the usage ended here, a level holding up to the last settled hour';
+COMMENT ON COLUMN billing.usage_by_period.unit IS 'unit of the meter';
+COMMENT ON COLUMN billing.usage_by_period.exact_amount IS 'what that costs so far, exact; of a group of which only the highest is charged each has its own';
+COMMENT ON COLUMN billing.usage_by_period.posted_amount IS 'what was posted of it';
+COMMENT ON COLUMN billing.usage_by_period.currency IS 'the account''s currency';
+COMMENT ON COLUMN billing.usage_by_period.closes_at IS 'when its money moves, for post counter; NULL once it has, and for post cycle';
 
 CREATE OR REPLACE VIEW billing.charges WITH (security_invoker = true) AS
 SELECT c.account_id, c.charge_id, c.cycle, c.period_start, c.meter, c.region, c.resource, c.source, c.source_id,
-	c.quantity, c.exact_amount, c.amount, a.currency, billing.cycle_start(c.cycle) AS cycle_start, c.invoice_period, c.reason
+	c.quantity, c.exact_amount, c.amount, a.currency, billing.cycle_start(c.cycle) AS cycle_start, c.invoice_period, c.reason, c.units
 FROM billing.charge c JOIN billing.account a USING (account_id);
 COMMENT ON VIEW billing.charges IS 'every step by which usage became money';
 COMMENT ON COLUMN billing.charges.account_id IS 'the account';
 COMMENT ON COLUMN billing.charges.charge_id IS 'number of the charge, for billing.explain_charge()';
 COMMENT ON COLUMN billing.charges.cycle IS 'the cycle that was settled';
 COMMENT ON COLUMN billing.charges.period_start IS 'start of the counter period that the usage belongs to';
-COMMENT ON COLUMN billing.charges.meter IS 'the meter; NULL for an adjustment';
+COMMENT ON COLUMN billing.charges.meter IS 'the meter; NULL for a fee or an adjustment';
 COMMENT ON COLUMN billing.charges.region IS 'region of the usage';
 COMMENT ON COLUMN billing.charges.resource IS 'resource of the usage';
-COMMENT ON COLUMN billing.charges.source IS 'tariff or adjustment';
-COMMENT ON COLUMN billing.charges.source_id IS 'the price_id of a tariff charge';
-COMMENT ON COLUMN billing.charges.quantity IS 'by how much the position''s quantity grew';
+COMMENT ON COLUMN billing.charges.source IS 'allowance, package, tariff, fee or adjustment';
+COMMENT ON COLUMN billing.charges.source_id IS 'the allowance_id, package_id, price_id (of a tariff charge) or order_id (of a fee)';
+COMMENT ON COLUMN billing.charges.quantity IS 'by how much the position''s quantity grew; of a deduction, the usage that it covered; of a fee, terms or packages';
 COMMENT ON COLUMN billing.charges.exact_amount IS 'by how much the position''s exact amount grew';
 COMMENT ON COLUMN billing.charges.amount IS 'what was posted';
 COMMENT ON COLUMN billing.charges.currency IS 'the account''s currency';
 COMMENT ON COLUMN billing.charges.cycle_start IS 'when the cycle began';
 COMMENT ON COLUMN billing.charges.invoice_period IS 'start of the month whose invoice shows it';
-COMMENT ON COLUMN billing.charges.reason IS 'of an adjustment: why';
+COMMENT ON COLUMN billing.charges.reason IS 'of an adjustment: why; of a fee: what for';
+COMMENT ON COLUMN billing.charges.units IS 'of a deduction: how much it took of the allowance or package';
 
 CREATE OR REPLACE VIEW billing.ledger WITH (security_invoker = true) AS
 SELECT t.account_id, t.transfer_id, t.at, t.booked_at, t.debit, t.credit, t.amount, t.balance_after, t.source,
@@ -107,9 +140,9 @@ COMMENT ON COLUMN billing.ledger.debit IS 'sub-ledger that is debited';
 COMMENT ON COLUMN billing.ledger.credit IS 'sub-ledger that is credited';
 COMMENT ON COLUMN billing.ledger.amount IS 'how much, positive';
 COMMENT ON COLUMN billing.ledger.balance_after IS 'the wallet''s balance after it';
-COMMENT ON COLUMN billing.ledger.source IS 'call, cycle or charge';
-COMMENT ON COLUMN billing.ledger.source_id IS 'the cycle or charge';
-COMMENT ON COLUMN billing.ledger.kind IS 'top_up, pay_out, adjustment, write_off or usage';
+COMMENT ON COLUMN billing.ledger.source IS 'call, cycle, charge, voucher or order';
+COMMENT ON COLUMN billing.ledger.source_id IS 'its number';
+COMMENT ON COLUMN billing.ledger.kind IS 'top_up, pay_out, adjustment, write_off, usage, voucher, or an order''s: purchase, renewal, upgrade, change, refund';
 COMMENT ON COLUMN billing.ledger.key IS 'the caller''s key';
 COMMENT ON COLUMN billing.ledger.booked_by IS 'the role that booked it';
 COMMENT ON COLUMN billing.ledger.reason IS 'the caller''s reason';
@@ -166,7 +199,7 @@ COMMENT ON COLUMN billing.invoice_lines.account_id IS 'the account';
 COMMENT ON COLUMN billing.invoice_lines.invoice_id IS 'the invoice';
 COMMENT ON COLUMN billing.invoice_lines.number IS 'the invoice''s number';
 COMMENT ON COLUMN billing.invoice_lines.line IS 'number of the line';
-COMMENT ON COLUMN billing.invoice_lines.source IS 'tariff or adjustment';
+COMMENT ON COLUMN billing.invoice_lines.source IS 'allowance, package, tariff, fee or adjustment';
 COMMENT ON COLUMN billing.invoice_lines.meter IS 'the meter';
 COMMENT ON COLUMN billing.invoice_lines.region IS 'region of the price';
 COMMENT ON COLUMN billing.invoice_lines.resource IS 'the resource, where each has a counter of its own';

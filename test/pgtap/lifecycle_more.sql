@@ -72,7 +72,7 @@ SELECT billing.add_resource(31, 'www', 'domain', key => 'a', at => '2026-05-01')
 SELECT t.refuses($$SELECT billing.add_resource(31, 'www', 'device', key => 'a')$$, 'UB004', 'a', 'the key with another kind');
 SELECT t.refuses($$SELECT billing.add_resource(31, 'www', 'domain')$$, '23505', 'www', 'a name twice');
 SELECT t.refuses($$SELECT billing.enable_resource(31, 'www')$$, 'UB023', 'www', 'what is provisioning is activated, not enabled');
-SELECT t.refuses($$SELECT billing.enable_resource(32, 'www')$$, 'UB021', 'www', 'a resource of another account');
+SELECT t.refuses($$SELECT billing.enable_resource(32, 'www')$$, 'UB048', 'www', 'a resource of another account');
 SELECT t.refuses($$SELECT billing.add_resource(31, '', 'domain')$$, '22023', '""', 'without a name');
 SELECT t.refuses($$SELECT billing.add_resource(31, 'x', NULL)$$, '22023', 'NULL', 'without a kind');
 SELECT t.refuses($$SELECT billing.remove_resource(99, 'www')$$, 'UB001', '99', 'of nobody');
