@@ -1,7 +1,7 @@
 -- Calls that bear one instant may come in any order; late and early rings lose and double nothing; an outage is caught
 -- up with; the live clock does what the test clock does.
 \ir setup.psql
-\set programs 2
+\set programs 1
 \getenv long BILLING_LONG
 \if :{?long}
 \if :long
