@@ -7,7 +7,7 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 	INSERT INTO billing.notice (account_id, kind, subject, subject_id, cause, facts, at)
 	VALUES (_notify.account_id, _notify.kind, _notify.subject, _notify.subject_id, _notify.cause, _notify.facts, _notify.at)
-	ON CONFLICT (account_id, kind, subject, subject_id, cause) DO NOTHING
+	ON CONFLICT DO NOTHING
 $fn$;
 COMMENT ON FUNCTION billing._notify(bigint, text, text, text, text, jsonb, timestamptz)
 	IS 'writes a notice, once for each account, kind, subject and cause';

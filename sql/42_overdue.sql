@@ -99,3 +99,164 @@ BEGIN
 END
 $fn$;
 COMMENT ON FUNCTION billing._guard_lifecycle() IS 'trigger: a policy that is used is immutable';
+
+-- not pinned: meant to be inlined; names are bound when it is made
+CREATE FUNCTION billing._effective(cause timestamptz, at timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN at <= cause + interval '15 minutes' THEN cause ELSE at END;
+COMMENT ON FUNCTION billing._effective(timestamptz, timestamptz)
+	IS 'from when something counts that was booked at an instant: from its cause, or from at where that is more than 15 minutes later, so that our delays shorten nobody''s time';
+
+-- not pinned: meant to be inlined; names are bound when it is made
+CREATE FUNCTION billing._is_overdue(balance numeric, credit_limit numeric, unbilled numeric, not_due numeric) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN balance < -credit_limit OR coalesce(balance + greatest(unbilled, 0) + not_due < 0, false);
+COMMENT ON FUNCTION billing._is_overdue(numeric, numeric, numeric, numeric)
+	IS 'is the debt beyond the credit limit, or, where invoices have come due, beyond what is not due yet?';
+
+-- not pinned: meant to be inlined; names are bound when it is made
+CREATE FUNCTION billing._turns(balance numeric, credit_limit numeric, unbilled numeric, not_due numeric, state text, overdue_since timestamptz,
+	low_balance_at numeric, low_since timestamptz) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN state <> 'closed'
+	AND (billing._is_overdue(balance, credit_limit, unbilled, not_due) <> (overdue_since IS NOT NULL)
+		OR coalesce(balance < low_balance_at, false) <> (low_since IS NOT NULL));
+COMMENT ON FUNCTION billing._turns(numeric, numeric, numeric, numeric, text, timestamptz, numeric, timestamptz)
+	IS 'does what was just written of an account make it overdue, or clear it, or its balance low, or no longer so? Then _turn_accounts() goes on';
+
+CREATE FUNCTION billing._lifecycle_at(policy text, at timestamptz) RETURNS bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT l.lifecycle_id FROM billing.lifecycle l WHERE l.policy = _lifecycle_at.policy
+	ORDER BY l.valid_from <= _lifecycle_at.at DESC, CASE WHEN l.valid_from <= _lifecycle_at.at THEN l.valid_from END DESC, l.valid_from LIMIT 1
+$fn$;
+COMMENT ON FUNCTION billing._lifecycle_at(text, timestamptz) IS 'version of a policy in force at an instant; before the first one, that one';
+
+CREATE FUNCTION billing._overdue_state(rule billing.lifecycle_policy, step integer) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT CASE WHEN _overdue_state.step = 0 THEN 'overdue'
+		ELSE (SELECT CASE WHEN bool_or(s.action = 'release') THEN 'released' WHEN bool_or(s.action = 'suspend' AND s.argument IS NULL) THEN 'suspended' ELSE 'overdue' END
+			FROM billing.lifecycle_steps(_overdue_state.rule) s WHERE s.step <= _overdue_state.step) END
+$fn$;
+COMMENT ON FUNCTION billing._overdue_state(billing.lifecycle_policy, integer) IS 'state of an overdue account after so many steps';
+
+CREATE FUNCTION billing._begin_overdue(ids bigint[], eff timestamptz, at timestamptz) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	-- What ended at this very instant goes on: of one instant only the sum counts, whatever came first.
+	WITH turned AS MATERIALIZED (
+		SELECT s.account_id, s.cleared_since, s.lifecycle_id, s.step, s.applied_at, a.policy, a.time_zone, coalesce(s.cleared_at = eff, false) AS again
+		FROM billing.account_state s JOIN billing.account a USING (account_id)
+		WHERE s.account_id = ANY (ids) AND s.overdue_since IS NULL AND s.state <> 'closed'
+			AND billing._is_overdue(s.balance, s.credit_limit, s.unbilled, s.not_due)
+	), version AS MATERIALIZED (
+		SELECT p.policy, billing._lifecycle_at(p.policy, eff) AS lifecycle_id FROM (SELECT DISTINCT t.policy FROM turned t WHERE NOT t.again) p
+	), chain AS MATERIALIZED (
+		SELECT t.account_id, t.again, l.lifecycle_id, l.rule, CASE WHEN t.again THEN t.cleared_since ELSE eff END AS since,
+			CASE WHEN t.again THEN t.step ELSE 0 END AS step, CASE WHEN t.again THEN t.applied_at END AS applied_at, t.time_zone
+		FROM turned t
+		LEFT JOIN version v USING (policy)
+		JOIN billing.lifecycle l ON l.lifecycle_id = CASE WHEN t.again THEN t.lifecycle_id ELSE v.lifecycle_id END
+	), begun AS (
+		UPDATE billing.account_state s
+		SET overdue_since = c.since, lifecycle_id = c.lifecycle_id, step = c.step, applied_at = c.applied_at, next_at = n.due_at, state = w.state,
+			state_since = CASE WHEN c.again AND w.state <> 'overdue' THEN (SELECT max(h.at) FROM billing.lifecycle_step h
+				WHERE h.account_id = c.account_id AND h.subject = 'account' AND h.argument IS NULL AND h.action || CASE h.action WHEN 'suspend' THEN 'ed' ELSE 'd' END = w.state)
+				ELSE c.since END
+		FROM chain c
+		CROSS JOIN LATERAL (SELECT billing._overdue_state(c.rule, c.step) AS state) w
+		LEFT JOIN LATERAL billing.lifecycle_next(c.rule, c.since, c.step, c.applied_at, c.time_zone) n ON true
+		WHERE s.account_id = c.account_id
+	), suspended AS (
+		UPDATE billing.suspension p SET suspended_until = NULL
+		FROM chain c
+		WHERE c.again AND billing._overdue_state(c.rule, c.step) <> 'overdue' AND p.account_id = c.account_id
+			AND p.suspended_from = (SELECT max(x.suspended_from) FROM billing.suspension x WHERE x.account_id = c.account_id
+				AND x.suspended_until = greatest(x.suspended_from, eff))
+	), held AS (
+		UPDATE billing.resource r SET state = x.state, since = x.at, held_by = 'account'
+		FROM (SELECT DISTINCT ON (r.account_id, r.resource) r.account_id, r.resource, h.at, CASE h.action WHEN 'suspend' THEN 'suspended' ELSE 'restricted' END AS state
+			FROM chain c
+			JOIN billing.resource r ON r.account_id = c.account_id AND r.state = 'active' AND r.since = eff
+			JOIN billing.lifecycle_step h ON h.account_id = c.account_id AND h.subject = 'account' AND h.at >= c.since AND h.step <= c.step
+				AND (h.action = 'restrict' OR h.action = 'suspend' AND h.argument IS NOT NULL) AND coalesce(h.argument, r.kind) = r.kind
+			WHERE c.again
+			ORDER BY r.account_id, r.resource, h.action = 'suspend' DESC, h.step_id) x
+		WHERE r.account_id = x.account_id AND r.resource = x.resource
+	)
+	INSERT INTO billing.lifecycle_step (account_id, subject, subject_id, step, action, due_at, at, applied_at, reason)
+	SELECT c.account_id, 'account', c.account_id::text, 0, 'overdue', c.since, c.since, _begin_overdue.at,
+		CASE WHEN c.again THEN 'goes on: it was cleared and is overdue at one instant' END
+	FROM chain c ORDER BY c.account_id
+$fn$;
+COMMENT ON FUNCTION billing._begin_overdue(bigint[], timestamptz, timestamptz) IS 'part of _turn_accounts(): chains of steps that begin';
+
+CREATE FUNCTION billing._end_overdue(ids bigint[], eff timestamptz, at timestamptz) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'	-- instants among the facts
+AS $fn$
+	WITH ended AS MATERIALIZED (
+		SELECT s.account_id, s.overdue_since, s.state, s.balance, a.currency, billing.lifecycle_resume(l.rule) AS resume
+		FROM billing.account_state s JOIN billing.account a USING (account_id) JOIN billing.lifecycle l USING (lifecycle_id)
+		WHERE s.account_id = ANY (ids) AND s.overdue_since IS NOT NULL AND s.state <> 'closed'
+			AND NOT billing._is_overdue(s.balance, s.credit_limit, s.unbilled, s.not_due)
+	), cleared AS (
+		UPDATE billing.account_state s
+		SET state = 'active', state_since = eff, overdue_since = NULL, next_at = NULL, cleared_at = eff, cleared_since = e.overdue_since
+		FROM ended e WHERE s.account_id = e.account_id
+	), freed AS (
+		UPDATE billing.suspension p SET suspended_until = greatest(p.suspended_from, eff)
+		FROM ended e WHERE p.account_id = e.account_id AND p.suspended_until IS NULL
+		RETURNING p.account_id, p.suspended_from
+	), off AS (
+		-- That the account was suspended ends here; what it has stays off until it is enabled, and was off since then.
+		UPDATE billing.resource r SET state = 'suspended', since = f.suspended_from, held_by = 'account'
+		FROM freed f JOIN ended e USING (account_id)
+		WHERE e.resume = 'manual' AND r.account_id = f.account_id AND r.state IN ('active', 'restricted')
+	), back AS (
+		UPDATE billing.resource r SET state = 'active', since = eff, held_by = NULL
+		FROM ended e
+		WHERE e.resume = 'auto' AND r.account_id = e.account_id AND r.held_by = 'account' AND r.state IN ('restricted', 'suspended')
+	), told AS (
+		INSERT INTO billing.notice (account_id, kind, subject, subject_id, cause, facts, at)
+		SELECT e.account_id, 'resumed', 'account', e.account_id::text, 'overdue since ' || e.overdue_since,
+			jsonb_build_object('account_id', e.account_id, 'at', eff, 'balance', e.balance, 'currency', e.currency, 'resume', e.resume), eff
+		FROM ended e WHERE e.state <> 'overdue' OR e.resume = 'auto'
+		ON CONFLICT DO NOTHING
+	)
+	INSERT INTO billing.lifecycle_step (account_id, subject, subject_id, action, due_at, at, applied_at)
+	SELECT e.account_id, 'account', e.account_id::text, 'resume', eff, eff, _end_overdue.at FROM ended e ORDER BY e.account_id
+$fn$;
+COMMENT ON FUNCTION billing._end_overdue(bigint[], timestamptz, timestamptz) IS 'part of _turn_accounts(): chains of steps that end because the debt is gone';
+
+CREATE FUNCTION billing._turn_accounts(ids bigint[], cause timestamptz, at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'	-- instants among the facts
+AS $fn$
+DECLARE
+	eff timestamptz := billing._effective(cause, at);
+BEGIN
+	PERFORM billing._end_overdue(ids, eff, at);
+	PERFORM billing._begin_overdue(ids, eff, at);
+	WITH low AS (
+		UPDATE billing.account_state s SET low_since = CASE WHEN s.balance < s.low_balance_at THEN eff END
+		FROM billing.account a
+		WHERE s.account_id = ANY (ids) AND a.account_id = s.account_id
+			AND coalesce(s.balance < s.low_balance_at, false) <> (s.low_since IS NOT NULL)
+		RETURNING s.account_id, s.balance, s.low_balance_at, s.low_since, a.currency
+	)
+	INSERT INTO billing.notice (account_id, kind, subject, subject_id, cause, facts, at)
+	SELECT l.account_id, 'low_balance', 'account', l.account_id::text, 'below ' || l.low_balance_at || ' since ' || l.low_since,
+		jsonb_build_object('account_id', l.account_id, 'balance', l.balance, 'currency', l.currency, 'threshold', l.low_balance_at), eff
+	FROM low l WHERE l.low_since IS NOT NULL
+	ON CONFLICT DO NOTHING;
+END
+$fn$;
+COMMENT ON FUNCTION billing._turn_accounts(bigint[], timestamptz, timestamptz)
+	IS 'after _turns(), in the same transaction: begins and ends the chains of steps of these accounts; cause is the instant that counts, at when it is booked';

@@ -109,15 +109,14 @@ $fn$;
 COMMENT ON FUNCTION billing._price_terms(bigint, text, text, jsonb, integer, integer, timestamptz)
 	IS 'what an order of terms costs before vouchers: fee of a term of all pieces, list price and discount of the order; raises UB040';
 
-CREATE FUNCTION billing._check_plan(account_id bigint, plan text, region text, quantity integer, options jsonb, terms integer) RETURNS void
-LANGUAGE plpgsql VOLATILE
+CREATE FUNCTION billing._check_plan(plan text, region text, quantity integer, options jsonb, terms integer) RETURNS void
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
 	p billing.plan;
 BEGIN
-	-- locked: nobody changes a plan while it gets its first subscription
-	SELECT * INTO p FROM billing.plan w WHERE w.plan = _check_plan.plan FOR SHARE;
+	SELECT * INTO p FROM billing.plan w WHERE w.plan = _check_plan.plan;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'plan "%" does not exist', coalesce(plan, 'NULL') USING
 			ERRCODE = 'UB039',
@@ -128,32 +127,36 @@ BEGIN
 			ERRCODE = 'numeric_value_out_of_range',
 			DETAIL = 'A subscription is of 1 to 1000000 pieces.',
 			HINT = 'Give how many pieces, or leave quantity out for one.';
-	ELSIF terms IS NULL OR terms NOT BETWEEN p.min_terms AND p.max_terms OR p.term IS NULL AND terms <> 1 THEN
-		PERFORM billing._refuse_terms(plan, terms, p.min_terms, CASE WHEN p.term IS NULL THEN 1 ELSE p.max_terms END);
 	ELSIF region IS NULL THEN
 		RAISE EXCEPTION 'region NULL of plan "%" is not possible', plan USING
 			ERRCODE = 'null_value_not_allowed',
 			DETAIL = 'Any region is the empty text.',
 			HINT = 'Leave region out, or name one.';
 	END IF;
-	PERFORM billing._check_options(_check_plan.plan, _check_plan.options);
+	PERFORM billing._check_terms(p.plan, _check_plan.terms, p.min_terms);
+	PERFORM billing._check_options(p.plan, _check_plan.options);
 END
 $fn$;
-COMMENT ON FUNCTION billing._check_plan(bigint, text, text, integer, jsonb, integer)
-	IS 'raises UB039 to UB042 unless the plan can be subscribed to in that way; locks it against changes';
+COMMENT ON FUNCTION billing._check_plan(text, text, integer, jsonb, integer)
+	IS 'raises UB039, UB041, UB042, 22003 or 22004 unless the plan can be subscribed to in that way';
 
-CREATE FUNCTION billing._refuse_terms(plan text, terms integer, least_terms integer, most_terms integer) RETURNS void
+CREATE FUNCTION billing._check_terms(plan text, terms integer, least_terms integer) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+DECLARE
+	most integer;
 BEGIN
-	RAISE EXCEPTION 'plan "%" is not sold for % terms', plan, coalesce(terms::text, 'NULL') USING
-		ERRCODE = 'UB041',
-		DETAIL = format('An order of it is of %s to %s terms.', least_terms, most_terms),
-		HINT = 'Give a number of terms in that range.';
+	SELECT CASE WHEN p.term IS NULL THEN 1 ELSE p.max_terms END INTO STRICT most FROM billing.plan p WHERE p.plan = _check_terms.plan;
+	IF terms IS NULL OR terms NOT BETWEEN least_terms AND most THEN
+		RAISE EXCEPTION 'plan "%" is not sold for % terms', plan, coalesce(terms::text, 'NULL') USING
+			ERRCODE = 'UB041',
+			DETAIL = format('Such an order is of %s to %s terms.', least_terms, most),
+			HINT = 'Give a number of terms in that range.';
+	END IF;
 END
 $fn$;
-COMMENT ON FUNCTION billing._refuse_terms(text, integer, integer, integer) IS 'raises UB041';
+COMMENT ON FUNCTION billing._check_terms(text, integer, integer) IS 'raises UB041 for too few or too many terms in one order';
 
 -- What an order paid is spread over its terms by running totals, so that they add up to it.
 CREATE FUNCTION billing._open_terms(account_id bigint, subscription_id bigint, order_id bigint, plan text, fee numeric) RETURNS void
@@ -265,7 +268,9 @@ BEGIN
 		RETURN answer::bigint;
 	END IF;
 	PERFORM billing._lock_account(subscribe.account_id);
-	PERFORM billing._check_plan(subscribe.account_id, subscribe.plan, subscribe.region, subscribe.quantity, subscribe.options, subscribe.terms);
+	-- nobody changes a plan while it gets its first subscription
+	PERFORM 1 FROM billing.plan w WHERE w.plan = subscribe.plan FOR SHARE;
+	PERFORM billing._check_plan(subscribe.plan, subscribe.region, subscribe.quantity, subscribe.options, subscribe.terms);
 	SELECT * INTO STRICT p FROM billing.plan w WHERE w.plan = subscribe.plan;
 	IF coalesce(subscribe.auto_renew, false) THEN
 		PERFORM billing._check_renewable(p.plan);
@@ -410,9 +415,7 @@ BEGIN
 	PERFORM billing._check_not_cancelled(renew_subscription.account_id, renew_subscription.subscription_id);
 	PERFORM billing._check_renewable(p.plan);
 	PERFORM billing._check_started(renew_subscription.account_id, renew_subscription.subscription_id);
-	IF renew_subscription.terms IS NULL OR renew_subscription.terms NOT BETWEEN 1 AND p.max_terms THEN
-		PERFORM billing._refuse_terms(p.plan, renew_subscription.terms, 1, p.max_terms);
-	END IF;
+	PERFORM billing._check_terms(p.plan, renew_subscription.terms, 1);
 	id := billing._renew(renew_subscription.account_id, renew_subscription.subscription_id, renew_subscription.terms, renew_subscription.voucher,
 		false, renew_subscription.at);
 	PERFORM billing._answer_request(renew_subscription.account_id, renew_subscription.key, to_jsonb(id));

@@ -12,6 +12,8 @@
 --   quantity_to   the position's quantity after this group, by the meter's aggregation
 --   exact_to      the tariff of quantity_to; or what it was and added_exact, where each event is priced on its own, and
 --                 where nothing comes to it until the period closes and its window is read (sql/52_window.sql)
+--   base          what a counter stood at that this price carries on: the quantities of the line's prices before it.
+--                 When they grow, it is rated anew by a row of its own, which adds nothing (branch 0)
 --   line_exact    exact amount of the whole position after this group, all prices of its line together
 --   amount        round(line_exact) - what was posted so far: so that charges add up to the rounded total
 
@@ -24,14 +26,20 @@ SET work_mem = '64MB'
 SET plan_cache_mode = force_custom_plan	-- a plan for any range takes ranges for small, and joins row by row
 AS $fn$
 DECLARE
-	-- a range of one account is how one in quarantine is tried again
 	exhausted_of bigint[];
 	exhausted bigint[];
 	capped billing.usage_group[];
 	has_caps boolean := EXISTS (SELECT FROM billing.usage_cap c
 		WHERE c.account_id >= account_from AND c.account_id < account_to AND c.removed_at IS NULL AND c.is_counted);
+	turned bigint[];
+	-- prices of plans make it look up in whose terms usage lies
+	by_plan boolean := EXISTS (SELECT FROM billing.price p WHERE p.plan <> '');
+	-- a range of one account is how one in quarantine is tried again
 	leave_out boolean := account_from + 1 < account_to AND EXISTS (SELECT FROM billing.quarantine);
+	-- a constant to the planner: where no price carries, what is there for it is not even planned
+	carries boolean := EXISTS (SELECT FROM billing.price p WHERE p.counter_on_change = 'carry');
 BEGIN
+	PERFORM billing._reopen_levels(the_cycle, account_from, account_to, with_unrated);
 	WITH own_price AS MATERIALIZED (
 		SELECT DISTINCT p.account_id, p.meter FROM billing.price p
 		WHERE p.account_id > 0 AND p.account_id >= account_from AND p.account_id < account_to
@@ -122,7 +130,7 @@ BEGIN
 			UNION ALL
 			SELECT w.account_id, w.meter, w.region, w.resource, w.event_time, w.event_key, w.quantity, w.properties, true
 			FROM waiting w WHERE w.is_deductible) e
-	), step AS MATERIALIZED (
+	), run AS MATERIALIZED (
 		SELECT e.account_id, d.item, d.source, d.source_id, d.quantity, d.units, false AS by_event
 		FROM eased e CROSS JOIN LATERAL unnest(e.steps) d
 		WHERE e.account_id NOT IN (SELECT h.account_id FROM hard h) AND e.account_id NOT IN (SELECT p.account_id FROM put_off p)
@@ -134,28 +142,35 @@ BEGIN
 		CROSS JOIN LATERAL unnest(e.steps) d
 	), grouped AS MATERIALIZED (
 		-- what was not deducted: whole groups, as an account of which one runs out is read event by event
-		SELECT k.* FROM known k
+		SELECT k.*, CASE WHEN NOT by_plan OR t.plan IS NULL THEN '' WHEN t.is_whole THEN t.plan END AS plan, t.term_start, t.term_end
+		FROM known k
+		LEFT JOIN LATERAL billing._priced_term(k.account_id, k.resource, k.first_at, k.last_at) t ON by_plan
 		WHERE k.deductible IS NULL OR k.account_id NOT IN (SELECT w.account_id FROM way w)
-			OR k.account_id NOT IN (SELECT h.account_id FROM hard h) AND k.item IN (SELECT d.item FROM step d WHERE NOT d.by_event AND d.source IS NULL)
+			OR k.account_id NOT IN (SELECT h.account_id FROM hard h) AND k.item IN (SELECT d.item FROM run d WHERE NOT d.by_event AND d.source IS NULL)
 	), span AS MATERIALIZED (
-		SELECT k.owner, k.meter, k.region, k.currency, s.*
-		FROM (SELECT DISTINCT g.owner, g.meter, g.region, g.currency FROM grouped g WHERE g.aggregation IS NOT NULL) k
-		CROSS JOIN LATERAL billing._price_spans(k.owner, k.meter, k.region, k.currency) s
+		SELECT k.owner, k.meter, k.region, k.currency, k.plan, s.*
+		FROM (SELECT DISTINCT g.owner, g.meter, g.region, g.currency, g.plan FROM grouped g WHERE g.aggregation IS NOT NULL AND g.plan IS NOT NULL) k
+		CROSS JOIN LATERAL billing._price_spans(k.owner, k.meter, k.region, k.currency, k.plan) s
 	), period AS MATERIALIZED (
 		SELECT k.time_zone, k.first_cycle, c.counter, p.period_start, p.period_end
 		FROM (SELECT DISTINCT g.time_zone, g.first_cycle FROM grouped g WHERE g.time_zone IS NOT NULL) k
-		CROSS JOIN (SELECT DISTINCT s.counter FROM span s) c
+		CROSS JOIN (SELECT DISTINCT s.counter FROM span s WHERE s.counter <> 'term') c
 		CROSS JOIN LATERAL billing.period_of(c.counter, billing.cycle_start(k.first_cycle), k.time_zone) p
 	), placed AS MATERIALIZED (
 		-- at most one price and period hold a whole group: spans of prices do not overlap, nor do periods
-		SELECT g.*, s.price_id, s.line_id, s.post, s.scope, s.period_start, s.period_end
+		SELECT g.*, coalesce(s.price_id, n.price_id) AS price_id, coalesce(s.line_id, n.line_id) AS line_id, coalesce(s.post, n.post) AS post,
+			coalesce(s.scope, n.scope) AS scope, CASE WHEN n.price_id IS NULL THEN s.period_start ELSE g.term_start END AS period_start,
+			CASE WHEN n.price_id IS NULL THEN s.period_end ELSE g.term_end END AS period_end
 		FROM grouped g
 		LEFT JOIN (SELECT * FROM span JOIN period USING (counter)) s
-			ON s.owner = g.owner AND s.meter = g.meter AND s.region = g.region AND s.currency = g.currency
+			ON s.owner = g.owner AND s.meter = g.meter AND s.region = g.region AND s.currency = g.currency AND s.plan = g.plan
 			AND s.time_zone = g.time_zone AND s.first_cycle = g.first_cycle
 			AND g.first_at >= s.valid_from AND g.last_at < s.valid_until
 			AND g.first_at >= s.period_start AND g.last_at < s.period_end
 			AND g.aggregation <> 'last'
+		LEFT JOIN span n
+			ON n.counter = 'term' AND n.owner = g.owner AND n.meter = g.meter AND n.region = g.region AND n.currency = g.currency AND n.plan = g.plan
+			AND g.first_at >= n.valid_from AND g.last_at < n.valid_until AND g.aggregation <> 'last'
 	), slow_group AS MATERIALIZED (
 		SELECT p.account_id, p.meter, p.region, p.resource FROM placed p WHERE p.price_id IS NULL
 	), slow_row AS MATERIALIZED (
@@ -172,17 +187,17 @@ BEGIN
 		FROM waiting w WHERE NOT coalesce(w.is_deductible, false)
 		UNION ALL
 		SELECT v.account_id, v.meter, v.region, v.resource, v.event_time, v.event_key, d.quantity, v.properties, v.waited, d.quantity
-		FROM step d JOIN event v USING (item) WHERE d.by_event AND d.source IS NULL
+		FROM run d JOIN event v USING (item) WHERE d.by_event AND d.source IS NULL
 	), priced_row AS MATERIALIZED (
 		SELECT w.*, m.aggregation, p.price_id, t.period_start, t.period_end,
 			CASE WHEN billing.tariff_each(p.tariff) THEN p.tariff END AS each_tariff
 		FROM slow_row w
 		LEFT JOIN billing.account a USING (account_id)
 		LEFT JOIN billing.meter m USING (meter)
-		LEFT JOIN billing.price p ON p.price_id = billing._price_at(w.account_id, w.meter, w.region, a.currency, w.properties,
+		LEFT JOIN billing.price p ON p.price_id = billing._price_at(w.account_id, w.meter, w.region, w.resource, a.currency, w.properties,
 				w.event_time, a.time_zone)
 			AND m.aggregation IS NOT NULL
-		LEFT JOIN LATERAL billing.period_of(p.counter, w.event_time, a.time_zone) t ON true
+		LEFT JOIN LATERAL billing._counter_period(p.counter, w.account_id, w.resource, w.event_time, a.time_zone) t ON true
 	), kept_back AS (
 		INSERT INTO billing.unrated (account_id, meter, event_key, event_time, cycle, quantity)
 		SELECT w.account_id, w.meter, w.event_key, w.event_time, the_cycle, w.rest FROM priced_row w
@@ -193,7 +208,7 @@ BEGIN
 		USING (SELECT w.account_id, w.meter, w.event_key, w.event_time FROM priced_row w WHERE w.waited AND w.price_id IS NOT NULL
 			UNION ALL
 			SELECT v.account_id, v.meter, v.event_key, v.event_time FROM event v
-			WHERE v.waited AND NOT EXISTS (SELECT FROM step d WHERE d.by_event AND d.item = v.item AND d.source IS NULL)
+			WHERE v.waited AND NOT EXISTS (SELECT FROM run d WHERE d.by_event AND d.item = v.item AND d.source IS NULL)
 			UNION ALL
 			SELECT l.* FROM left_out l) w
 		WHERE (r.account_id, r.meter, r.event_key, r.event_time) = (w.account_id, w.meter, w.event_key, w.event_time)
@@ -202,7 +217,7 @@ BEGIN
 		FROM priced_row w
 		WHERE w.waited AND w.price_id IS NULL AND w.rest IS NOT NULL
 			AND (r.account_id, r.meter, r.event_key, r.event_time) = (w.account_id, w.meter, w.event_key, w.event_time)
-	), part AS (
+	), part AS NOT MATERIALIZED (
 		SELECT f.account_id, f.line_id, f.period_start, CASE f.scope WHEN 'resource' THEN f.resource ELSE '' END AS counter_resource,
 			f.price_id, 1 AS branch, NULL::timestamptz AS last_time, NULL::text COLLATE "C" AS last_key,
 			CASE f.aggregation WHEN 'max' THEN f.peak END AS peak, f.region, f.resource, f.meter, f.aggregation,
@@ -226,13 +241,41 @@ BEGIN
 			GROUP BY r.account_id, r.meter, r.region, r.resource, r.aggregation, r.price_id, r.period_start, r.period_end) w
 		JOIN billing.price p USING (price_id)
 		JOIN holder h ON h.account_id = w.account_id
+	), chain AS MATERIALIZED (
+		-- the prices of each position of a line with one that carries, in their order; a run begins with one that restarts
+		SELECT r.*, sum(r.quantity) OVER run AS base, bool_or(r.moved) OVER (PARTITION BY r.account_id, r.line_id, r.period_start, r.counter_resource
+				ORDER BY r.valid_from, r.price_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS base_moved
+		FROM (SELECT k.*, x.valid_from, x.counter_on_change, count(*) FILTER (WHERE x.counter_on_change = 'restart') OVER (
+				PARTITION BY k.account_id, k.line_id, k.period_start, k.counter_resource ORDER BY x.valid_from, x.price_id) AS run
+			FROM (SELECT q.account_id, q.line_id, q.period_start, q.counter_resource, q.price_id, sum(q.quantity) AS quantity, bool_or(q.moved) AS moved,
+					max(q.period_end) AS period_end
+				FROM (SELECT p.account_id, p.line_id, p.period_start, p.counter_resource, p.price_id, p.added AS quantity, true AS moved, p.period_end FROM part p
+					UNION ALL
+					SELECT o.account_id, o.line_id, o.period_start, o.resource, o.price_id, o.quantity, false, o.period_end
+					FROM billing.position o
+					WHERE (o.account_id, o.line_id, o.period_start, o.resource) IN (SELECT p.account_id, p.line_id, p.period_start, p.counter_resource FROM part p)) q
+				WHERE carries AND q.line_id IN (SELECT x.line_id FROM billing.price x WHERE x.counter_on_change = 'carry')
+				GROUP BY 1, 2, 3, 4, 5) k
+			JOIN billing.price x USING (price_id)) r
+		WINDOW run AS (PARTITION BY r.account_id, r.line_id, r.period_start, r.counter_resource, r.run
+			ORDER BY r.valid_from, r.price_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+	), step AS (
+		SELECT * FROM part
+		UNION ALL
+		SELECT c.account_id, c.line_id, c.period_start, c.counter_resource, c.price_id, 0, NULL, NULL, NULL, l.region, c.counter_resource, l.meter,
+			m.aggregation, 0, NULL, NULL, l.post, c.period_end, h.time_zone, h.decimals, h.invoice_period
+		FROM chain c
+		JOIN billing.price_line l USING (line_id)
+		JOIN billing.meter m USING (meter)
+		JOIN holder h ON h.account_id = c.account_id
+		WHERE carries AND c.base_moved AND c.counter_on_change = 'carry'
 	), counted AS (
 		-- What shares a counter follows one another in a fixed order: peaks from low to high, last values by time,
 		-- so that the row before holds all that came before.  The order is total: both windows agree on the last row.
-		SELECT p.*, coalesce(o.quantity, 0) AS old_quantity, coalesce(o.line_exact, 0) AS old_line_exact,
+		SELECT p.*, b.base, coalesce(o.exact_amount, 0) AS old_exact, row_number() OVER counter = 1 AS first_of_counter, coalesce(o.line_exact, 0) AS old_line_exact,
 			coalesce(o.line_posted, 0) AS old_line_posted,
 			coalesce(o.exact_amount, 0) + sum(p.added_exact) OVER counter AS added_to,
-			o.quantity IS NULL AS is_new, o.quantity IS NULL AND row_number() OVER counter = 1 AS opens,
+			o.quantity IS NULL AS is_new,
 			lead(p.price_id) OVER counter IS NULL AS last_of_counter,
 			CASE WHEN p.aggregation IN ('sum', 'count') OR billing._is_windowed(p.aggregation)
 					THEN coalesce(o.quantity, 0) + sum(p.added) OVER counter
@@ -250,7 +293,9 @@ BEGIN
 				THEN p.last_time ELSE o.last_event_time END AS kept_time,
 			CASE WHEN (p.last_time, p.last_key) > (o.last_event_time, o.last_event_key) OR o.last_event_time IS NULL
 				THEN p.last_key ELSE o.last_event_key END AS kept_key
-		FROM part p
+		FROM step p
+		LEFT JOIN chain b ON carries AND b.account_id = p.account_id AND b.line_id = p.line_id AND b.period_start = p.period_start
+			AND b.counter_resource = p.counter_resource AND b.price_id = p.price_id
 		CROSS JOIN LATERAL (
 			SELECT sum(o.quantity) FILTER (WHERE o.price_id = p.price_id) AS quantity,
 				sum(o.exact_amount) FILTER (WHERE o.price_id = p.price_id) AS exact_amount,
@@ -262,11 +307,16 @@ BEGIN
 				AND o.resource = p.counter_resource
 		) o
 		WINDOW counter AS (PARTITION BY p.account_id, p.line_id, p.period_start, p.counter_resource, p.price_id
-			ORDER BY p.last_time, p.last_key, p.peak, p.region, p.resource, p.branch ROWS UNBOUNDED PRECEDING)
+			ORDER BY p.branch > 0, p.last_time, p.last_key, p.peak, p.region, p.resource, p.branch ROWS UNBOUNDED PRECEDING)
 	), rated AS (
 		-- a counter that is new was worth nothing before, even where its tariff asks for money at quantity 0
-		SELECT c.*, q.quantity_from, p.greatest_of, CASE WHEN c.added_exact IS NULL THEN billing.rate(p.tariff, c.quantity_to) ELSE c.added_to END AS exact_to,
-			CASE WHEN c.added_exact IS NOT NULL THEN c.added_to - c.added_exact WHEN c.opens THEN 0
+		SELECT c.*, q.quantity_from, p.greatest_of,
+			CASE WHEN c.added_exact IS NOT NULL THEN c.added_to
+				WHEN c.base IS NOT NULL THEN billing.rate_between(p.tariff, c.base, c.quantity_to)
+				ELSE billing.rate(p.tariff, c.quantity_to) END AS exact_to,
+			CASE WHEN c.added_exact IS NOT NULL THEN c.added_to - c.added_exact
+				WHEN c.first_of_counter THEN c.old_exact
+				WHEN c.base IS NOT NULL THEN billing.rate_between(p.tariff, c.base, q.quantity_from)
 				ELSE billing.rate(p.tariff, q.quantity_from) END AS exact_from
 		FROM counted c
 		JOIN billing.price p USING (price_id)
@@ -278,7 +328,7 @@ BEGIN
 			row_number() OVER line = 1 AS first_of_line, lead(r.line_id) OVER line IS NULL AS last_of_line
 		FROM rated r
 		WINDOW line AS (PARTITION BY r.account_id, r.line_id, r.period_start, r.counter_resource
-			ORDER BY r.price_id, r.last_time, r.last_key, r.peak, r.region, r.resource, r.branch ROWS UNBOUNDED PRECEDING)
+			ORDER BY r.price_id, r.branch > 0, r.last_time, r.last_key, r.peak, r.region, r.resource, r.branch ROWS UNBOUNDED PRECEDING)
 	), result AS MATERIALIZED (
 		SELECT m.account_id, m.line_id, m.period_start, m.counter_resource, m.price_id, m.region, m.resource, m.meter, m.period_end,
 			m.time_zone, m.invoice_period, m.quantity_to, m.quantity_to - m.quantity_from AS quantity,
@@ -293,10 +343,10 @@ BEGIN
 		FROM summed m
 	), deducted AS MATERIALIZED (
 		SELECT d.account_id, k.meter, k.region, k.resource, k.time_zone, k.invoice_period, d.source, d.source_id, d.units, d.quantity, k.first_at AS at
-		FROM step d JOIN known k USING (item) WHERE NOT d.by_event AND d.source IS NOT NULL
+		FROM run d JOIN known k USING (item) WHERE NOT d.by_event AND d.source IS NOT NULL
 		UNION ALL
 		SELECT d.account_id, v.meter, v.region, v.resource, h.time_zone, h.invoice_period, d.source, d.source_id, d.units, d.quantity, v.event_time
-		FROM step d JOIN event v USING (item) JOIN holder h ON h.account_id = d.account_id WHERE d.by_event AND d.source IS NOT NULL
+		FROM run d JOIN event v USING (item) JOIN holder h ON h.account_id = d.account_id WHERE d.by_event AND d.source IS NOT NULL
 	), month AS MATERIALIZED (
 		SELECT k.time_zone, k.hour, p.period_start, p.period_end
 		FROM (SELECT DISTINCT x.time_zone, billing.cycle_of(x.at) AS hour FROM deducted x) k
@@ -353,12 +403,11 @@ BEGIN
 		SELECT r.account_id, sum(r.amount) AS amount FROM result r GROUP BY r.account_id HAVING sum(r.amount) <> 0
 	), wallet AS (
 		UPDATE billing.account_state s
-		SET balance = s.balance - m.amount, unbilled = s.unbilled + m.amount,
-			overdue_since = CASE WHEN s.balance - m.amount < -s.credit_limit
-				THEN coalesce(s.overdue_since, at) END
+		SET balance = s.balance - m.amount, unbilled = s.unbilled + m.amount
 		FROM moved m
 		WHERE s.account_id = m.account_id AND s.account_id >= account_from AND s.account_id < account_to
-		RETURNING s.account_id, s.balance, m.amount
+		RETURNING s.account_id, s.balance, m.amount,
+			billing._turns(s.balance, s.credit_limit, s.unbilled, s.not_due, s.state, s.overdue_since, s.low_balance_at, s.low_since) AS turns
 	), booked AS (
 		INSERT INTO billing.transfer (account_id, at, debit, credit, amount, balance_after, kind, source, source_id)
 		SELECT w.account_id, billing.cycle_start(the_cycle + 1), CASE WHEN w.amount > 0 THEN 'wallet' ELSE 'revenue' END,
@@ -374,15 +423,18 @@ BEGIN
 	SELECT (SELECT count(*) FROM booked), (SELECT count(*) FROM charged),
 		(SELECT array_agg(p.account_id) FROM package_used p WHERE p.is_exhausted),
 		(SELECT array_agg(p.package_id) FROM package_used p WHERE p.is_exhausted),
-		(SELECT array_agg(DISTINCT p.account_id) FROM put_off p),
+		(SELECT array_agg(DISTINCT p.account_id) FROM put_off p), (SELECT array_agg(w.account_id) FROM wallet w WHERE w.turns),
 		(SELECT array_agg(ROW(k.account_id, k.meter, k.region, k.resource, k.total, k.events, k.peak, k.first_at, k.last_at)::billing.usage_group)
 		 FROM known k
 		 WHERE has_caps AND (k.account_id, k.meter) IN (SELECT c.account_id, c.meter FROM billing.usage_cap c
 			WHERE c.account_id >= account_from AND c.account_id < account_to AND c.removed_at IS NULL AND c.is_counted))
-	INTO accounts, charges, exhausted_of, exhausted, renewing, capped;
+	INTO accounts, charges, exhausted_of, exhausted, renewing, turned, capped;
 	PERFORM billing._note_exhausted(e.account_id, e.package_id, billing.cycle_start(the_cycle + 1)) FROM unnest(exhausted_of, exhausted) e(account_id, package_id);
 	IF capped IS NOT NULL THEN
 		PERFORM billing._count_caps(the_cycle, capped, at);
+	END IF;
+	IF turned IS NOT NULL THEN
+		PERFORM billing._turn_accounts(turned, billing.cycle_start(the_cycle + 1), at);
 	END IF;
 END
 $fn$;
