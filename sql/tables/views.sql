@@ -243,7 +243,7 @@ COMMENT ON COLUMN billing.invoice_lines.time_from IS 'where the hours of its pri
 COMMENT ON COLUMN billing.invoice_lines.time_to IS 'where they end';
 
 CREATE OR REPLACE VIEW billing.unrated_usage WITH (security_invoker = true) AS
-SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, r.cycle,
+SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, coalesce(r.quantity, u.quantity) AS quantity, r.cycle,
 	CASE WHEN a.account_id IS NULL THEN 'unknown account'
 		WHEN m.meter IS NULL THEN 'unknown meter'
 		WHEN billing._price_at(u.account_id, u.meter, u.region, u.resource, a.currency, u.properties, u.event_time, a.time_zone) IS NULL
@@ -260,7 +260,7 @@ COMMENT ON COLUMN billing.unrated_usage.region IS 'where';
 COMMENT ON COLUMN billing.unrated_usage.resource IS 'by which resource';
 COMMENT ON COLUMN billing.unrated_usage.event_time IS 'when';
 COMMENT ON COLUMN billing.unrated_usage.event_key IS 'the event''s key';
-COMMENT ON COLUMN billing.unrated_usage.quantity IS 'how much';
+COMMENT ON COLUMN billing.unrated_usage.quantity IS 'how much, less what a plan or package has covered';
 COMMENT ON COLUMN billing.unrated_usage.cycle IS 'the cycle that could not rate it';
 COMMENT ON COLUMN billing.unrated_usage.reason IS 'what the catalogue lacks now';
 
