@@ -44,6 +44,7 @@ SELECT u.account_id, u.meter, u.region, u.resource, date_trunc('hour', u.event_t
 		WHEN 'max' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
 		WHEN 'percentile' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
 		WHEN 'peak_mean' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
+		WHEN 'time_weighted' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC) FILTER (WHERE b.is_billed))[1]
 		WHEN 'last' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC) FILTER (WHERE b.is_billed))[1]
 		WHEN 'unique' THEN count(DISTINCT CASE WHEN m.unique_property IS NULL THEN u.resource ELSE u.properties ->> m.unique_property END) FILTER (WHERE b.is_billed)
 		ELSE coalesce(sum(u.quantity) FILTER (WHERE b.is_billed), 0) END AS clean_quantity,
@@ -80,6 +81,7 @@ SELECT u.account_id, u.meter, u.region, u.resource,
 		WHEN 'max' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
 		WHEN 'percentile' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
 		WHEN 'peak_mean' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
+		WHEN 'time_weighted' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC) FILTER (WHERE b.is_billed))[1]
 		WHEN 'last' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC) FILTER (WHERE b.is_billed))[1]
 		WHEN 'unique' THEN count(DISTINCT CASE WHEN m.unique_property IS NULL THEN u.resource ELSE u.properties ->> m.unique_property END) FILTER (WHERE b.is_billed)
 		ELSE coalesce(sum(u.quantity) FILTER (WHERE b.is_billed), 0) END AS clean_quantity,

@@ -14,7 +14,7 @@ $$ SELECT n.cap_id, n.period_start, n.quantity, n.reached_at FROM billing.usage_
 CREATE FUNCTION t.states(account_id bigint) RETURNS text LANGUAGE sql STABLE AS
 $$ SELECT string_agg(concat_ws(' ', r.resource, r.state, r.held_by), ', ' ORDER BY r.resource) FROM billing.resource r WHERE r.account_id = states.account_id $$;
 CREATE FUNCTION t.enable(account_id bigint, at timestamptz) RETURNS SETOF void LANGUAGE sql AS
-$$ UPDATE billing.resource r SET state = 'active', since = at, held_by = NULL WHERE r.account_id = enable.account_id AND r.state = 'suspended' $$;
+$$ SELECT billing.enable_resource(r.account_id, r.resource, at => enable.at) FROM billing.resource r WHERE r.account_id = enable.account_id AND r.state = 'suspended' $$;
 
 -- equality reaches it; the resource is suspended from the cycle's end; what it uses then is billed as usual
 SELECT is(billing.set_usage_cap(1, 'traffic', 10, 'suspend', 'day', 'www', at => '2023-01-01 00:00'), 1::bigint, 'a cap has a number');
