@@ -127,9 +127,9 @@ AS $fn$
 DECLARE
 	id bigint;
 BEGIN
-	INSERT INTO billing.package (account_id, offer, meter, region, size, valid_from, valid_until, state, auto_renew, price_paid, voucher_paid,
-		order_id, renews, requires_plan, max_resources, cut_off, priority, bought_at)
-	VALUES (_add_package.account_id, o.offer, o.meter, _add_package.region, o.size, _add_package.valid_from, _add_package.valid_until,
+	INSERT INTO billing.package (account_id, offer, meter, region, size, term, month_end, valid_from, valid_until, state, auto_renew, price_paid,
+		voucher_paid, order_id, renews, requires_plan, max_resources, cut_off, priority, bought_at)
+	VALUES (_add_package.account_id, o.offer, o.meter, _add_package.region, o.size, o.term, o.month_end, _add_package.valid_from, _add_package.valid_until,
 		CASE WHEN _add_package.valid_from > _add_package.at THEN 'pending' ELSE 'active' END, _add_package.auto_renew, _add_package.price_paid,
 		_add_package.voucher_paid, _add_package.order_id, _add_package.renews, o.requires_plan, o.max_resources, o.cut_off, o.priority, _add_package.at)
 	RETURNING package_id INTO id;

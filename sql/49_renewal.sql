@@ -101,6 +101,7 @@ DECLARE
 	a record;
 	next bigint;
 	paid_by bigint;
+	paid numeric;
 	ends timestamptz;
 BEGIN
 	PERFORM billing._lock_account(_renew_package.account_id);
@@ -122,19 +123,26 @@ BEGIN
 		PERFORM billing._switch_off_renewal(p, 'no plan that it needs is active', trigger_at);
 		RETURN;
 	END IF;
+	-- the price is today's, the specification stays
+	o.size := p.size;
+	o.term := p.term;
+	o.month_end := p.month_end;
+	o.max_resources := p.max_resources;
+	o.cut_off := p.cut_off;
 	paid_by := billing._place_order(p.account_id, 'renewal', 'package', p.package_id, p.offer, 1, o.price, o.price - billing._offer_price(o, true),
 		NULL, NULL, format('renewal of package %s "%s"', p.package_id, p.offer), true, trigger_at);
 	IF paid_by IS NULL THEN
 		PERFORM billing._switch_off_renewal(p, 'there is not enough money', trigger_at);
 		RETURN;
 	END IF;
+	SELECT x.money INTO STRICT paid FROM billing.purchase x WHERE x.account_id = p.account_id AND x.order_id = paid_by;
 	ends := billing._after_terms(trigger_at, 1, o.term, a.time_zone, o.month_end);
 	next := billing._add_package(p.account_id, o, p.region, ARRAY(SELECT r.resource FROM billing.package_resource r
-			WHERE r.account_id = p.account_id AND r.package_id = p.package_id), trigger_at, ends, true, billing._offer_price(o, true), 0, paid_by,
+			WHERE r.account_id = p.account_id AND r.package_id = p.package_id), trigger_at, ends, true, paid, 0, paid_by,
 		p.package_id, trigger_at);
 	UPDATE billing.package x SET auto_renew = false WHERE x.account_id = p.account_id AND x.package_id = p.package_id;
 	PERFORM billing._notify(p.account_id, 'package_renewed', 'package', next::text, cause,
-		jsonb_build_object('package_id', next, 'offer', p.offer, 'renews', p.package_id, 'cause', cause, 'price', billing._offer_price(o, true),
+		jsonb_build_object('package_id', next, 'offer', p.offer, 'renews', p.package_id, 'cause', cause, 'price', paid,
 			'valid_until', billing.last_second(ends)), trigger_at);
 END
 $fn$;
@@ -147,12 +155,9 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 	WITH started AS (
 		UPDATE billing.package p SET state = 'active', valid_from = starts,
-			valid_until = billing._after_terms(starts, 1, o.term, a.time_zone, o.month_end)
-		FROM billing.package_offer o, billing.account a
+			valid_until = billing._after_terms(starts, 1, p.term, a.time_zone, p.month_end)
+		FROM billing.account a
 		WHERE p.account_id = _start_package.account_id AND p.package_id = _start_package.package_id AND a.account_id = p.account_id
-			AND o.offer = p.offer AND o.currency = a.currency
-			AND o.valid_from = (SELECT max(x.valid_from) FROM billing.package_offer x
-				WHERE x.offer = p.offer AND x.currency = a.currency AND x.valid_from <= p.bought_at)
 		RETURNING p.account_id, p.package_id
 	)
 	UPDATE billing.package_resource r SET bound_at = starts FROM started s WHERE r.account_id = s.account_id AND r.package_id = s.package_id
