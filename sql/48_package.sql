@@ -135,6 +135,7 @@ BEGIN
 	RETURNING package_id INTO id;
 	INSERT INTO billing.package_resource (account_id, package_id, resource, bound_at)
 	SELECT _add_package.account_id, id, r, _add_package.valid_from FROM unnest(_add_package.resources) r;
+	PERFORM billing._end_cut_off(_add_package.account_id, id, _add_package.at);
 	RETURN id;
 END
 $fn$;
@@ -280,12 +281,16 @@ BEGIN
 	ELSIF set_auto_renew.enabled THEN
 		PERFORM billing._require_live(p, 'automatic renewal', set_auto_renew.at);
 		SELECT * INTO o FROM billing.package_offer x
-	WHERE x.offer = p.offer AND x.currency = a.currency AND x.valid_from = billing._offer_in_force(x.offer, x.currency, set_auto_renew.at);
-		IF o.offer IS NULL OR p.cut_off THEN
-			RAISE EXCEPTION 'packages of offer "%" can not renew themselves', p.offer USING
+		WHERE x.offer = p.offer AND x.currency = a.currency AND x.valid_from = billing._offer_in_force(x.offer, x.currency, set_auto_renew.at);
+		SELECT x.package_id INTO other FROM billing.package x
+		WHERE x.account_id = set_auto_renew.account_id AND x.renews = p.package_id AND x.state = 'pending';
+		IF o.offer IS NULL OR p.cut_off OR other IS NOT NULL THEN
+			RAISE EXCEPTION 'package % of offer "%" can not renew itself', p.package_id, p.offer USING
 				ERRCODE = 'UB055',
-				DETAIL = CASE WHEN p.cut_off THEN 'Its resources are cut off when it is over; the two exclude each other.' ELSE 'It is not sold any more.' END,
-				HINT = 'Buy a package of another offer.';
+				DETAIL = CASE WHEN other IS NOT NULL THEN format('Package %s is ordered, and takes over from it.', other)
+					WHEN p.cut_off THEN 'Its resources are cut off when it is over; the two exclude each other.' ELSE 'The offer is not sold any more.' END,
+				HINT = CASE WHEN other IS NOT NULL THEN format('SELECT billing.set_auto_renew(%s, %s, true);', p.account_id, other)
+					ELSE 'Buy a package of another offer.' END;
 		END IF;
 		IF o.auto_renew_scope = 'type' THEN
 			UPDATE billing.package x SET auto_renew = false
@@ -335,6 +340,7 @@ BEGIN
 	PERFORM billing._check_bindable(bind_resource.account_id, p.meter, o.stackable, ARRAY[bind_resource.resource], greatest(p.valid_from, bind_resource.at), p.valid_until);
 	INSERT INTO billing.package_resource (account_id, package_id, resource, bound_at)
 	VALUES (bind_resource.account_id, p.package_id, bind_resource.resource, greatest(p.valid_from, bind_resource.at));
+	PERFORM billing._end_cut_off(bind_resource.account_id, p.package_id, bind_resource.at);
 	PERFORM billing._answer_request(bind_resource.account_id, bind_resource.key, 'true');
 EXCEPTION WHEN unique_violation THEN
 	RAISE EXCEPTION 'resource "%" is bound to package % already', bind_resource.resource, p.package_id USING

@@ -330,7 +330,7 @@ BEGIN
 		WHERE a.account_id = d.account_id AND a.allowance_id = d.source_id AND a.account_id >= account_from AND a.account_id < account_to
 	), package_used AS (
 		UPDATE billing.package p SET used = p.used + d.units,
-			state = CASE WHEN p.used + d.units = p.size AND p.state = 'active' THEN 'exhausted' ELSE p.state END
+			state = CASE WHEN p.used + d.units = p.size AND p.state IN ('pending', 'active') THEN 'exhausted' ELSE p.state END
 		FROM (SELECT x.account_id, x.source_id, sum(x.units) AS units FROM deduction x WHERE x.source = 'package' GROUP BY 1, 2) d
 		WHERE p.account_id = d.account_id AND p.package_id = d.source_id AND p.account_id >= account_from AND p.account_id < account_to
 		RETURNING p.account_id, p.package_id, p.used = p.size AS is_exhausted
