@@ -47,7 +47,7 @@ BEGIN
 	SELECT r INTO wrong FROM unnest(resources) r
 	WHERE NOT EXISTS (SELECT FROM billing.resource x WHERE x.account_id = _check_bindable.account_id AND x.resource = r AND x.state <> 'released') LIMIT 1;
 	IF FOUND THEN
-		RAISE EXCEPTION 'account % has no resource "%"', _check_bindable.account_id, wrong USING
+		RAISE EXCEPTION 'account % has no resource "%"', _check_bindable.account_id, coalesce(wrong, 'NULL') USING
 			ERRCODE = 'UB050',
 			DETAIL = 'A package is bound to resources of its own account that are not released.',
 			HINT = format('SELECT billing.add_resource(%s, %L, kind); first, or see billing.resources.', _check_bindable.account_id, wrong);
@@ -95,12 +95,15 @@ BEGIN
 			DETAIL = CASE WHEN o.max_resources IS NULL THEN 'Its packages cover all resources and are bound to none.'
 				ELSE format('A package is bound to at most %s.', o.max_resources) END,
 			HINT = 'Name fewer, or take another offer.';
-	ELSIF cardinality(resources) > (SELECT count(DISTINCT r) FROM unnest(resources) r)
+	ELSIF (SELECT count(r) > count(DISTINCT r) FROM unnest(resources) r)
 		OR quantity > 1 AND cardinality(resources) > 0 AND NOT o.stackable
 	THEN
 		RAISE EXCEPTION 'resource "%" can not be bound twice', (SELECT r FROM unnest(resources) r GROUP BY r ORDER BY count(*) DESC, r LIMIT 1) USING
 			ERRCODE = 'UB051', DETAIL = 'A resource has one such package at a time.', HINT = 'Buy one package for it.';
-	ELSIF auto_renew IS NULL OR auto_renew AND o.cut_off THEN
+	ELSIF auto_renew IS NULL THEN
+		RAISE EXCEPTION 'automatic renewal can not be NULL' USING
+			ERRCODE = 'null_value_not_allowed', DETAIL = 'It is on or off.', HINT = 'Give true or false.';
+	ELSIF auto_renew AND o.cut_off THEN
 		RAISE EXCEPTION 'packages of offer "%" can not renew themselves', o.offer USING
 			ERRCODE = 'UB055',
 			DETAIL = 'Its resources are cut off when it is over; the two exclude each other.',
@@ -117,7 +120,7 @@ BEGIN
 END
 $fn$;
 COMMENT ON FUNCTION billing._check_purchase(bigint, record, integer, text, text[], boolean, timestamptz)
-	IS 'raises 22003, UB051 to UB056 for an order of packages that does not fit its offer';
+	IS 'raises 22003, 22004, UB051 to UB056 for an order of packages that does not fit its offer';
 
 CREATE FUNCTION billing._add_package(account_id bigint, o record, region text, resources text[], valid_from timestamptz,
 	valid_until timestamptz, auto_renew boolean, price_paid numeric, voucher_paid numeric, order_id bigint, renews bigint, at timestamptz) RETURNS bigint
