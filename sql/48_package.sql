@@ -365,7 +365,8 @@ DECLARE
 BEGIN
 	a := billing._begin_package_call(refund_package.account_id, 'refund_package', refund_package.at);
 	PERFORM billing._check_package(refund_package.account_id, refund_package.package_id);
-	SELECT * INTO STRICT p FROM billing.package x WHERE x.account_id = refund_package.account_id AND x.package_id = refund_package.package_id;
+	-- settling, which may deduct from it, does not always lock the account
+	SELECT * INTO STRICT p FROM billing.package x WHERE x.account_id = refund_package.account_id AND x.package_id = refund_package.package_id FOR UPDATE;
 	answer := billing._claim_request(refund_package.account_id, refund_package.key, 'refund_package', jsonb_build_object('package_id', refund_package.package_id),
 		refund_package.at);
 	IF answer IS NOT NULL THEN

@@ -454,8 +454,9 @@ BEGIN
 			RAISE;
 		END IF;
 		GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME;
-		-- A price that was deleted while it rated its first usage is gone now: the range is tried without it.
-		IF broken <> 'rated_price_price_id_fkey' THEN
+		-- A price that was deleted while it rated its first usage is gone now, and so is a package that was refunded
+		-- while it was deducted from: the range is tried without it.
+		IF broken NOT IN ('rated_price_price_id_fkey', 'package_refunded_is_unused') THEN
 			waiting := ARRAY(SELECT w.account_id
 				FROM billing._waiting_accounts(the_cycle, account_from, account_to, with_unrated) w LIMIT 2);
 		END IF;

@@ -84,7 +84,9 @@ CREATE TABLE billing.package (
 	PRIMARY KEY (account_id, package_id),
 	FOREIGN KEY (account_id, order_id) REFERENCES billing.purchase,
 	FOREIGN KEY (account_id, renews) REFERENCES billing.package,
-	CHECK (valid_from < valid_until)
+	CHECK (valid_from < valid_until),
+	-- settling knows it by name: it tries again without a package that was refunded meanwhile
+	CONSTRAINT package_refunded_is_unused CHECK (state <> 'refunded' OR used = 0)
 ) WITH (fillfactor = 70);
 -- not for unused ones alone: an index that knows `used` would make every deduction rewrite all indexes
 CREATE INDEX package_valid ON billing.package (account_id, valid_until);
