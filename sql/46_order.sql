@@ -62,7 +62,7 @@ DECLARE
 	v billing.voucher;
 BEGIN
 	FOR v IN SELECT * FROM billing.voucher w
-		WHERE w.expired_at IS NULL AND w.expires_at = timer AND w.account_id >= account_from AND w.account_id < account_to
+		WHERE w.expired_at IS NULL AND w.expires_at < 'infinity' AND w.expires_at = timer AND w.account_id >= account_from AND w.account_id < account_to
 		ORDER BY w.account_id, w.voucher_id
 	LOOP
 		PERFORM billing._lock_account(v.account_id);
