@@ -387,7 +387,7 @@ BEGIN
 		WHERE a.account_id = d.account_id AND a.allowance_id = d.source_id AND a.account_id >= account_from AND a.account_id < account_to
 	), package_used AS (
 		UPDATE billing.package p SET used = p.used + d.units,
-			state = CASE WHEN p.used + d.units = p.size AND p.state = 'active' THEN 'exhausted' ELSE p.state END
+			state = CASE WHEN p.used + d.units = p.size AND p.state IN ('pending', 'active') THEN 'exhausted' ELSE p.state END
 		FROM (SELECT x.account_id, x.source_id, sum(x.units) AS units FROM deduction x WHERE x.source = 'package' GROUP BY 1, 2) d
 		WHERE p.account_id = d.account_id AND p.package_id = d.source_id AND p.account_id >= account_from AND p.account_id < account_to
 		RETURNING p.account_id, p.package_id, p.used = p.size AS is_exhausted
@@ -519,8 +519,9 @@ BEGIN
 			RAISE;
 		END IF;
 		GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME;
-		-- A price that was deleted while it rated its first usage is gone now: the range is tried without it.
-		IF broken <> 'rated_price_price_id_fkey' THEN
+		-- A price that was deleted while it rated its first usage is gone now, and so is a package that was refunded
+		-- while it was deducted from: the range is tried without it.
+		IF broken NOT IN ('rated_price_price_id_fkey', 'package_refunded_is_unused') THEN
 			waiting := ARRAY(SELECT w.account_id
 				FROM billing._waiting_accounts(the_cycle, account_from, account_to, with_unrated) w LIMIT 2);
 		END IF;
