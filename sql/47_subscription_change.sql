@@ -96,6 +96,7 @@ CREATE FUNCTION billing._upgrade(account_id bigint, subscription_id bigint, plan
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+#variable_conflict use_column
 DECLARE
 	s billing.subscription;
 	p billing.plan;
