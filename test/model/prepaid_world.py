@@ -73,7 +73,7 @@ class World:
                     changes.append((self.start + YEAR * rng.random(), False))
             for valid_from, withdrawn in changes:
                 for currency, decimals in c.decimals.items():
-                    price = cents(rng, 0.5 if meter == "requests" else 1, 20, 2) * 10**(2 - decimals)
+                    price = cents(rng, 3, 30, 2) * 10**(2 - decimals)
                     own = rng.random() < 0.2
                     c.offers.append(Offer(offer=name, currency=currency, valid_from=valid_from, withdrawn=withdrawn, price=price,
                                           discount=rng.choice([F(0), F(5, 100), F(5, 100), F(125, 1000)]),
@@ -89,7 +89,7 @@ class World:
         terms = {"A": (1, "months"), "B": (1, "months"), "C": (10, "days"), "D": (60, "hours"), "E": None, "F": (14, "days"), "G": (3, "days")}
         for name, term in terms.items():
             trial = name == "F"
-            fee = F(0) if term is None or trial else cents(rng, 0, 12, 2)
+            fee = F(0) if term is None or trial else cents(rng, 1, 12, 2)
             fees = (("USD", fee),) if name == "G" else (("USD", fee), ("JPY", fee * 100))
             allowances = {(rng.choice(list(self.catalogue.meters)), rng.choice(REGIONS)): F(rng.randint(2, 90), rng.choice([1, 10])) for _ in range(rng.randint(0, 3))}
             self.catalogue.plans[name] = Plan(
@@ -117,7 +117,7 @@ class Stream:
         self.since = self.instant()  # the first order
         self.since = min(self.since, world.start + 60 * DAY)
         self.make_money()
-        for _ in range(rng.choice([0, 1, 2, 5])):
+        for _ in range(rng.choice([1, 2, 3, 6])):
             self.subscribe()
         for _ in range(rng.randint(8, 25)):
             self.purchase()
@@ -125,6 +125,11 @@ class Stream:
             self.add(self.instant(), "set_auto_renew", latest=rng.choice([0, 0, 0, 1, 2, 3]), enabled=rng.random() < 0.7)
         for _ in range(rng.randint(0, 6)):
             self.add(self.instant(), "bind_resource", latest=rng.randint(0, 3), resource=rng.choice(RESOURCES))
+        for _ in range(rng.choice([0, 0, 1, 3])):
+            at = self.instant()
+            now = [o for since, until, o in self.held if since <= at < until] or [o for _, _, o in self.held]
+            like = rng.choice([o for o in world.catalogue.offers if o.meter == rng.choice(now).meter])
+            self.add(at, "change_package", latest=rng.choice([0, 0, 0, 1, 2]), offer=like.offer, resources=rng.sample(RESOURCES, min(4, rng.randint(0, like.max_resources or 0))) or None)
         for _ in range(rng.randint(0, 6)):
             self.add(self.instant(), "refund_package", latest=rng.randint(0, 2))
         for hour in self.busy:
@@ -146,7 +151,7 @@ class Stream:
 
     def make_money(self):
         rng, unit = self.rng, self.unit
-        rich = rng.choice([10, 30, 100, 300])
+        rich = rng.choice([10, 30, 60, 150])
         self.add(self.world.start + timedelta(minutes=5), "top_up", amount=rng.randint(1, rich) * F(unit))
         for _ in range(rng.randint(5, 25)):
             self.add(self.instant(), "top_up", amount=cents(rng, 0.01, rich, 2) * unit)
