@@ -96,6 +96,7 @@ CREATE FUNCTION billing._upgrade(account_id bigint, subscription_id bigint, plan
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+#variable_conflict use_column
 DECLARE
 	s billing.subscription;
 	p billing.plan;
@@ -140,7 +141,7 @@ BEGIN
 		FROM (SELECT x.term, x.exact, sum(x.exact) OVER (ORDER BY x.term) AS up_to
 			FROM billing._upgraded_terms(s.account_id, s.subscription_id, p.plan, new_fee, _upgrade.at) x) w) u
 	WHERE t.account_id = s.account_id AND t.subscription_id = s.subscription_id AND t.term = u.term;
-	UPDATE billing.subscription w SET plan = p.plan, next_plan = NULL
+	UPDATE billing.subscription w SET plan = p.plan, fee = new_fee, next_plan = NULL
 	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
 	RETURN id;
 END

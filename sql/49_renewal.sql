@@ -42,7 +42,7 @@ BEGIN
 			row_number() OVER (ORDER BY u.event_time, u.meter COLLATE "C", u.region COLLATE "C", u.resource COLLATE "C", u.event_key COLLATE "C", u.account_id) AS item
 		FROM billing._usage_of(the_cycle, first_account, last_account + 1) u
 		JOIN billing.meter m USING (meter)
-		WHERE u.account_id IN (SELECT f.account_id FROM flagged f) AND m.aggregation IN ('sum', 'count')
+		WHERE u.account_id IN (SELECT f.account_id FROM flagged f) AND m.aggregation IN ('sum', 'count') AND billing._is_billed(u.properties, m.leaves_out)
 	), way AS MATERIALIZED (
 		SELECT w.* FROM billing._deduction_ways(first_account, last_account + 1, accounts, (SELECT min(e.event_time) FROM event e), (SELECT max(e.event_time) FROM event e)) w
 		WHERE w.account_id IN (SELECT f.account_id FROM flagged f)

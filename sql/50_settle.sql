@@ -2,6 +2,8 @@
 --
 -- First of all usage runs down what is prepaid (sql/49_deduction.sql); what is left of it is rated.
 --
+-- What a meter leaves out comes into no group.  Where no meter does, the properties of a row are not looked at.
+--
 -- Groups of usage (account, meter, region, resource) that lie in one price and one counter period, from their
 -- first event to their last, are final as they are: the fast path.  All others, and those whose prices have
 -- conditions or price each event, are read again row by row, each row finds its own price and period, and what has none goes to billing.unrated: the slow path.  Both end in
@@ -27,6 +29,11 @@ DECLARE
 	exhausted_of bigint[];
 	exhausted bigint[];
 	turned bigint[];
+	capped billing.usage_group[];
+	has_caps boolean := EXISTS (SELECT FROM billing.usage_cap c
+		WHERE c.account_id >= account_from AND c.account_id < account_to AND c.removed_at IS NULL AND c.is_counted);
+	-- prices of plans make it look up in whose terms usage lies
+	by_plan boolean := EXISTS (SELECT FROM billing.price p WHERE p.plan <> '');
 	-- a range of one account is how one in quarantine is tried again
 	leave_out boolean := account_from + 1 < account_to AND EXISTS (SELECT FROM billing.quarantine);
 	-- a constant to the planner: where no price carries, what is there for it is not even planned
@@ -36,12 +43,16 @@ BEGIN
 	WITH own_price AS MATERIALIZED (
 		SELECT DISTINCT p.account_id, p.meter FROM billing.price p
 		WHERE p.account_id > 0 AND p.account_id >= account_from AND p.account_id < account_to
+	), clean AS MATERIALIZED (
+		-- NULL, mostly; in this statement, since a meter and its price may have come since the last one
+		SELECT jsonb_object_agg(m.meter, m.leaves_out) AS rules FROM billing.meter m WHERE m.leaves_out IS NOT NULL
 	), found AS MATERIALIZED (
 		SELECT u.account_id, u.meter COLLATE "C" AS meter, u.region COLLATE "C" AS region, u.resource COLLATE "C" AS resource,
 			sum(u.quantity) AS total, count(*) AS events,
 			max(u.quantity) AS peak, min(u.event_time) AS first_at, max(u.event_time) AS last_at
 		FROM billing._usage_of(the_cycle, account_from, account_to) u
-		WHERE chosen IS NULL OR u.account_id = ANY (chosen)
+		WHERE (chosen IS NULL OR u.account_id = ANY (chosen))
+			AND ((SELECT c.rules FROM clean c) IS NULL OR billing._is_billed(u.properties, (SELECT c.rules FROM clean c) -> u.meter))
 		GROUP BY 1, 2, 3, 4
 	), holder AS NOT MATERIALIZED (
 		SELECT a.account_id, a.currency, a.time_zone, c.decimals, s.invoice_period
@@ -92,6 +103,16 @@ BEGIN
 		WHERE with_unrated AND r.account_id >= account_from AND r.account_id < account_to
 			AND (NOT leave_out OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = r.account_id))
 			AND (chosen IS NULL AND r.account_id NOT IN (SELECT p.account_id FROM put_off p) OR r.account_id = ANY (chosen))
+			AND billing._is_billed(u.properties, m.leaves_out)
+	), left_out AS MATERIALIZED (
+		-- what waited for a meter that leaves it out waits no more
+		SELECT r.account_id, r.meter, r.event_key, r.event_time
+		FROM billing.unrated r
+		JOIN billing.usage u USING (account_id, meter, event_key, event_time)
+		JOIN billing.meter m USING (meter)
+		WHERE with_unrated AND chosen IS NULL AND r.account_id >= account_from AND r.account_id < account_to
+			AND (NOT leave_out OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = r.account_id))
+			AND NOT billing._is_billed(u.properties, m.leaves_out)
 	), hard AS MATERIALIZED (
 		-- accounts whose events run down their ways one by one, because something begins, ends or runs out among them
 		SELECT e.account_id FROM eased e WHERE e.steps IS NULL AND e.account_id NOT IN (SELECT p.account_id FROM put_off p)
@@ -105,6 +126,7 @@ BEGIN
 			FROM billing._usage_of(the_cycle, account_from, account_to) u
 			JOIN known k USING (account_id, meter, region, resource)
 			WHERE EXISTS (SELECT FROM hard) AND u.account_id IN (SELECT h.account_id FROM hard h) AND k.deductible IS NOT NULL
+				AND billing._is_billed(u.properties, (SELECT c.rules FROM clean c) -> u.meter)
 			UNION ALL
 			SELECT w.account_id, w.meter, w.region, w.resource, w.event_time, w.event_key, w.quantity, w.properties, true
 			FROM waiting w WHERE w.is_deductible) e
@@ -120,28 +142,35 @@ BEGIN
 		CROSS JOIN LATERAL unnest(e.steps) d
 	), grouped AS MATERIALIZED (
 		-- what was not deducted: whole groups, as an account of which one runs out is read event by event
-		SELECT k.* FROM known k
+		SELECT k.*, CASE WHEN NOT by_plan OR t.plan IS NULL THEN '' WHEN t.is_whole THEN t.plan END AS plan, t.term_start, t.term_end
+		FROM known k
+		LEFT JOIN LATERAL billing._priced_term(k.account_id, k.resource, k.first_at, k.last_at) t ON by_plan
 		WHERE k.deductible IS NULL OR k.account_id NOT IN (SELECT w.account_id FROM way w)
 			OR k.account_id NOT IN (SELECT h.account_id FROM hard h) AND k.item IN (SELECT d.item FROM run d WHERE NOT d.by_event AND d.source IS NULL)
 	), span AS MATERIALIZED (
-		SELECT k.owner, k.meter, k.region, k.currency, s.*
-		FROM (SELECT DISTINCT g.owner, g.meter, g.region, g.currency FROM grouped g WHERE g.aggregation IS NOT NULL) k
-		CROSS JOIN LATERAL billing._price_spans(k.owner, k.meter, k.region, k.currency) s
+		SELECT k.owner, k.meter, k.region, k.currency, k.plan, s.*
+		FROM (SELECT DISTINCT g.owner, g.meter, g.region, g.currency, g.plan FROM grouped g WHERE g.aggregation IS NOT NULL AND g.plan IS NOT NULL) k
+		CROSS JOIN LATERAL billing._price_spans(k.owner, k.meter, k.region, k.currency, k.plan) s
 	), period AS MATERIALIZED (
 		SELECT k.time_zone, k.first_cycle, c.counter, p.period_start, p.period_end
 		FROM (SELECT DISTINCT g.time_zone, g.first_cycle FROM grouped g WHERE g.time_zone IS NOT NULL) k
-		CROSS JOIN (SELECT DISTINCT s.counter FROM span s) c
+		CROSS JOIN (SELECT DISTINCT s.counter FROM span s WHERE s.counter <> 'term') c
 		CROSS JOIN LATERAL billing.period_of(c.counter, billing.cycle_start(k.first_cycle), k.time_zone) p
 	), placed AS MATERIALIZED (
 		-- at most one price and period hold a whole group: spans of prices do not overlap, nor do periods
-		SELECT g.*, s.price_id, s.line_id, s.post, s.scope, s.period_start, s.period_end
+		SELECT g.*, coalesce(s.price_id, n.price_id) AS price_id, coalesce(s.line_id, n.line_id) AS line_id, coalesce(s.post, n.post) AS post,
+			coalesce(s.scope, n.scope) AS scope, CASE WHEN n.price_id IS NULL THEN s.period_start ELSE g.term_start END AS period_start,
+			CASE WHEN n.price_id IS NULL THEN s.period_end ELSE g.term_end END AS period_end
 		FROM grouped g
 		LEFT JOIN (SELECT * FROM span JOIN period USING (counter)) s
-			ON s.owner = g.owner AND s.meter = g.meter AND s.region = g.region AND s.currency = g.currency
+			ON s.owner = g.owner AND s.meter = g.meter AND s.region = g.region AND s.currency = g.currency AND s.plan = g.plan
 			AND s.time_zone = g.time_zone AND s.first_cycle = g.first_cycle
 			AND g.first_at >= s.valid_from AND g.last_at < s.valid_until
 			AND g.first_at >= s.period_start AND g.last_at < s.period_end
 			AND g.aggregation <> 'last'
+		LEFT JOIN span n
+			ON n.counter = 'term' AND n.owner = g.owner AND n.meter = g.meter AND n.region = g.region AND n.currency = g.currency AND n.plan = g.plan
+			AND g.first_at >= n.valid_from AND g.last_at < n.valid_until AND g.aggregation <> 'last'
 	), slow_group AS MATERIALIZED (
 		SELECT p.account_id, p.meter, p.region, p.resource FROM placed p WHERE p.price_id IS NULL
 	), slow_row AS MATERIALIZED (
@@ -152,6 +181,7 @@ BEGIN
 		LEFT JOIN billing.meter m USING (meter)
 		WHERE EXISTS (SELECT FROM slow_group)
 			AND (u.account_id, u.meter, u.region, u.resource) IN (SELECT s.account_id, s.meter, s.region, s.resource FROM slow_group s)
+			AND billing._is_billed(u.properties, m.leaves_out)
 		UNION ALL
 		SELECT w.account_id, w.meter, w.region, w.resource, w.event_time, w.event_key, w.quantity, w.properties, true, w.rest
 		FROM waiting w WHERE NOT coalesce(w.is_deductible, false)
@@ -164,10 +194,10 @@ BEGIN
 		FROM slow_row w
 		LEFT JOIN billing.account a USING (account_id)
 		LEFT JOIN billing.meter m USING (meter)
-		LEFT JOIN billing.price p ON p.price_id = billing._price_at(w.account_id, w.meter, w.region, a.currency, w.properties,
+		LEFT JOIN billing.price p ON p.price_id = billing._price_at(w.account_id, w.meter, w.region, w.resource, a.currency, w.properties,
 				w.event_time, a.time_zone)
 			AND m.aggregation IS NOT NULL
-		LEFT JOIN LATERAL billing.period_of(p.counter, w.event_time, a.time_zone) t ON true
+		LEFT JOIN LATERAL billing._counter_period(p.counter, w.account_id, w.resource, w.event_time, a.time_zone) t ON true
 	), kept_back AS (
 		INSERT INTO billing.unrated (account_id, meter, event_key, event_time, cycle, quantity)
 		SELECT w.account_id, w.meter, w.event_key, w.event_time, the_cycle, w.rest FROM priced_row w
@@ -178,7 +208,9 @@ BEGIN
 		USING (SELECT w.account_id, w.meter, w.event_key, w.event_time FROM priced_row w WHERE w.waited AND w.price_id IS NOT NULL
 			UNION ALL
 			SELECT v.account_id, v.meter, v.event_key, v.event_time FROM event v
-			WHERE v.waited AND NOT EXISTS (SELECT FROM run d WHERE d.by_event AND d.item = v.item AND d.source IS NULL)) w
+			WHERE v.waited AND NOT EXISTS (SELECT FROM run d WHERE d.by_event AND d.item = v.item AND d.source IS NULL)
+			UNION ALL
+			SELECT l.* FROM left_out l) w
 		WHERE (r.account_id, r.meter, r.event_key, r.event_time) = (w.account_id, w.meter, w.event_key, w.event_time)
 	), left_over AS (
 		UPDATE billing.unrated r SET quantity = w.rest
@@ -391,11 +423,18 @@ BEGIN
 	SELECT (SELECT count(*) FROM booked), (SELECT count(*) FROM charged),
 		(SELECT array_agg(p.account_id) FROM package_used p WHERE p.is_exhausted),
 		(SELECT array_agg(p.package_id) FROM package_used p WHERE p.is_exhausted),
-		(SELECT array_agg(DISTINCT p.account_id) FROM put_off p), (SELECT array_agg(w.account_id) FROM wallet w WHERE w.turns)
-	INTO accounts, charges, exhausted_of, exhausted, renewing, turned;
+		(SELECT array_agg(DISTINCT p.account_id) FROM put_off p), (SELECT array_agg(w.account_id) FROM wallet w WHERE w.turns),
+		(SELECT array_agg(ROW(k.account_id, k.meter, k.region, k.resource, k.total, k.events, k.peak, k.first_at, k.last_at)::billing.usage_group)
+		 FROM known k
+		 WHERE has_caps AND (k.account_id, k.meter) IN (SELECT c.account_id, c.meter FROM billing.usage_cap c
+			WHERE c.account_id >= account_from AND c.account_id < account_to AND c.removed_at IS NULL AND c.is_counted))
+	INTO accounts, charges, exhausted_of, exhausted, renewing, turned, capped;
 	PERFORM billing._note_exhausted(e.account_id, e.package_id, billing.cycle_start(the_cycle + 1)) FROM unnest(exhausted_of, exhausted) e(account_id, package_id);
 	IF turned IS NOT NULL THEN
 		PERFORM billing._turn_accounts(turned, billing.cycle_start(the_cycle + 1), at);
+	END IF;
+	IF capped IS NOT NULL THEN
+		PERFORM billing._count_caps(the_cycle, capped, at);
 	END IF;
 END
 $fn$;
@@ -422,6 +461,7 @@ BEGIN
 		accounts := accounts + second.accounts;
 		charges := charges + second.charges;
 	END IF;
+	PERFORM billing._count_new_caps(the_cycle, account_from, account_to, at);
 END
 $fn$;
 COMMENT ON FUNCTION billing._settle_accounts(integer, bigint, bigint, boolean, timestamptz)

@@ -123,7 +123,7 @@ AS $fn$
 		LEFT JOIN billing.account a ON a.account_id = u.account_id
 		LEFT JOIN billing.meter m ON m.meter = u.meter
 		-- of one that was deducted in part and has no price for the rest, that part
-		WHERE (w.account_id IS NULL OR w.quantity IS NOT NULL)
+		WHERE (w.account_id IS NULL OR w.quantity IS NOT NULL) AND billing._is_billed(u.properties, m.leaves_out)
 			AND NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = u.account_id AND billing.cycle_of(u.arrived, u.event_time) >= q.from_cycle)
 	)
 	SELECT 'usage and charges', coalesce(u.account_id, c.account_id),
@@ -182,6 +182,15 @@ AS $fn$
 	FROM billing.unrated r
 	WHERE NOT EXISTS (SELECT FROM billing.usage u WHERE (u.account_id, u.meter, u.event_key, u.event_time)
 		= (r.account_id, r.meter, r.event_key, r.event_time))
+	UNION ALL
+	SELECT 'unrated', r.account_id, format('%s %s of %s is left out by its meter', r.meter, r.event_key, r.event_time)
+	FROM billing.unrated r
+	JOIN billing.usage u USING (account_id, meter, event_key, event_time)
+	JOIN billing.meter m USING (meter)
+	JOIN billing.shard h ON r.account_id >= h.account_from AND r.account_id < h.account_to
+	-- until the next cycle it may not have been heard of
+	WHERE NOT billing._is_billed(u.properties, m.leaves_out) AND NOT h.retry AND NOT EXISTS (SELECT FROM billing.catalogue_change)
+		AND NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = r.account_id)
 $fn$;
 COMMENT ON FUNCTION billing._verify_usage() IS 'part of billing.verify(): usage against charges and positions';
 
@@ -285,6 +294,7 @@ BEGIN
 		UNION ALL SELECT * FROM billing._verify_positions()
 		UNION ALL SELECT * FROM billing._verify_usage()
 		UNION ALL SELECT * FROM billing._verify_invoices()
+		UNION ALL SELECT * FROM billing._verify_caps()
 		UNION ALL SELECT * FROM billing._verify_packages()
 		UNION ALL SELECT * FROM billing._verify_lifecycle()
 		UNION ALL SELECT * FROM billing._verify_orders()

@@ -50,7 +50,7 @@
 #define ERRCODE_BILLING_VOUCHER_MIN_ORDER MAKE_SQLSTATE('U', 'B', '0', '3', '7')
 #define ERRCODE_BILLING_VOUCHER_PRODUCT MAKE_SQLSTATE('U', 'B', '0', '3', '8')
 
-/* sql/47_subscription.sql and sql/47_subscription_change.sql: plans and subscriptions */
+/* sql/47_subscription.sql, _renew, _change: plans and subscriptions */
 #define ERRCODE_BILLING_UNKNOWN_PLAN MAKE_SQLSTATE('U', 'B', '0', '3', '9')
 #define ERRCODE_BILLING_PLAN_NOT_SOLD MAKE_SQLSTATE('U', 'B', '0', '4', '0')
 #define ERRCODE_BILLING_PLAN_TERMS MAKE_SQLSTATE('U', 'B', '0', '4', '1')
@@ -62,6 +62,12 @@
 #define ERRCODE_BILLING_UNKNOWN_SUBSCRIPTION MAKE_SQLSTATE('U', 'B', '0', '4', '7')
 #define ERRCODE_BILLING_UNKNOWN_RESOURCE MAKE_SQLSTATE('U', 'B', '0', '4', '8')
 #define ERRCODE_BILLING_ALREADY_CANCELLED MAKE_SQLSTATE('U', 'B', '0', '4', '9')
+/* sql/49_cap.sql */
+#define ERRCODE_BILLING_UNKNOWN_CAP_ACTION MAKE_SQLSTATE('U', 'B', '0', '6', '2')
+#define ERRCODE_BILLING_UNKNOWN_CAP_PERIOD MAKE_SQLSTATE('U', 'B', '0', '6', '3')
+#define ERRCODE_BILLING_CAP_OUT_OF_RANGE MAKE_SQLSTATE('U', 'B', '0', '6', '4')
+#define ERRCODE_BILLING_METER_WITHOUT_CAPS MAKE_SQLSTATE('U', 'B', '0', '6', '5')
+#define ERRCODE_BILLING_NO_SUCH_CAP MAKE_SQLSTATE('U', 'B', '0', '6', '6')
 
 /* UBT: the tariff type. A quantity beyond a tariff's hard last tier */
 #define ERRCODE_BILLING_TARIFF_LIMIT MAKE_SQLSTATE('U', 'B', 'T', '0', '1')

@@ -48,4 +48,4 @@ INSERT INTO billing.notice_template (kind, text) VALUES
 	('low_balance', 'The balance of account {account_id} is {balance} {currency}, below {threshold}.'),
 	('expiring', 'What you have ends at {term_end}.'),
 	('renewal_failed', 'The renewal failed.'),
-	('cap_reached', 'The usage cap is reached.');
+	('cap_reached', 'Usage of {meter} has reached the cap of {cap} {unit}: it was {used} {unit} at {at}.');
