@@ -61,7 +61,7 @@ BEGIN
 			HINT = 'Names of resources are unique within an account.';
 	ELSIF NOT found_it AND call <> 'add_resource' THEN
 		RAISE EXCEPTION 'account % has no resource "%"', account_id, resource USING
-			ERRCODE = 'UB021',
+			ERRCODE = 'UB048',
 			DETAIL = 'No resource of that name was added to that account.',
 			HINT = format('SELECT resource FROM billing.resources WHERE account_id = %s;', account_id);
 	ELSIF call = 'activate_resource' AND r.state NOT IN ('provisioning', 'active') OR call = 'enable_resource' AND r.state = 'provisioning' THEN

@@ -20,7 +20,7 @@ DECLARE
 	how text;
 	own text;
 BEGIN
-	IF num_nulls(NEW.meter, NEW.region, NEW.plan, NEW.currency, NEW.counter, NEW.scope, NEW.tariff, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to,
+	IF num_nulls(NEW.meter, NEW.region, NEW.plan, NEW.tier_basis, NEW.currency, NEW.counter, NEW.scope, NEW.tariff, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to,
 			NEW.greatest_of, NEW.counter_on_change) > 0 THEN
 		RAISE EXCEPTION 'a price of meter "%" is not complete', NEW.meter USING
 			ERRCODE = 'null_value_not_allowed',
@@ -77,6 +77,14 @@ BEGIN
 			DETAIL = CASE WHEN how IN ('sum', 'count') THEN 'A tariff with "each" has no counter.'
 				ELSE format('Only a sum or a count goes on where another price has left it; the meter''s aggregation is %s.', how) END,
 			HINT = 'Leave counter_on_change out, or say restart.';
+	END IF;
+	IF NEW.tier_basis = 'whole' AND (how NOT IN ('sum', 'count') OR billing.tariff_each(NEW.tariff) OR NEW.counter_on_change = 'carry'
+		OR billing.tariff_model(NEW.tariff) = 'volume' AND NEW.tariff::jsonb ?| ARRAY['free', 'block', 'min', 'max', 'digits'])
+	THEN
+		RAISE EXCEPTION 'a price of meter "%" can not go by the whole usage', NEW.meter USING
+			ERRCODE = 'invalid_parameter_value',
+			DETAIL = 'It is for sums and counts whose counter restarts; a volume tariff has prices and flat fees alone then, and none is by each event.',
+			HINT = 'Leave tier_basis out, or say uncovered.';
 	END IF;
 	IF billing._is_windowed(how) THEN
 		PERFORM billing._check_windowed_price(NEW);
@@ -144,6 +152,20 @@ BEGIN
 END
 $fn$;
 COMMENT ON FUNCTION billing._guard_catalogue() IS 'trigger: what has rated something is immutable';
+
+CREATE FUNCTION billing._rate_uncovered(tariff billing.tariff, covered numeric, quantity numeric) RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	RETURN CASE WHEN covered = 0 THEN billing.rate(tariff, quantity)
+		WHEN quantity = 0 THEN 0
+		WHEN billing.tariff_model(tariff) = 'graduated' THEN billing.rate_between(tariff, covered, quantity)
+		ELSE (SELECT l.amount - billing.prorate(covered * l.price, 1, l.per) FROM billing.rate_lines(tariff, covered + quantity) l) END;
+END
+$fn$;
+COMMENT ON FUNCTION billing._rate_uncovered(billing.tariff, numeric, numeric)
+	IS 'what a quantity costs in the tiers that it reaches with a quantity that is covered: graduated tiers are filled by what is covered first, a volume tier is reached by both together';
 
 -- not pinned: meant to be inlined
 CREATE FUNCTION billing._priced_term(account_id bigint, resource text, first_at timestamptz, last_at timestamptz)

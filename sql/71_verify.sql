@@ -79,12 +79,13 @@ AS $fn$
 		CASE WHEN o.base IS NOT NULL THEN format(' on top of %s', o.base) ELSE '' END)
 	FROM (SELECT r.*, sum(r.quantity) OVER (PARTITION BY r.account_id, r.line_id, r.period_start, r.resource, r.run
 			ORDER BY r.valid_from, r.price_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS base
-		FROM (SELECT o.*, p.tariff, p.valid_from, count(*) FILTER (WHERE p.counter_on_change = 'restart') OVER (
+		FROM (SELECT o.*, p.tariff, p.tier_basis, p.valid_from, count(*) FILTER (WHERE p.counter_on_change = 'restart') OVER (
 				PARTITION BY o.account_id, o.line_id, o.period_start, o.resource ORDER BY p.valid_from, p.price_id) AS run
 			FROM billing.position o JOIN billing.price p USING (price_id)) r) o
 	-- what prices each event can not be told from the sum of their quantities
 	WHERE NOT billing.tariff_each(o.tariff)
-		AND o.exact_amount <> CASE WHEN o.base IS NULL THEN billing.rate(o.tariff, o.quantity) ELSE billing.rate_between(o.tariff, o.base, o.quantity) END
+		AND o.exact_amount <> CASE WHEN o.base IS NULL AND o.tier_basis = 'whole' THEN billing._rate_uncovered(o.tariff, o.covered, o.quantity)
+			WHEN o.base IS NULL THEN billing.rate(o.tariff, o.quantity) ELSE billing.rate_between(o.tariff, o.base, o.quantity) END
 		AND NOT (o.closes_at = o.period_end AND o.exact_amount = 0 AND o.quantity = 0)
 	UNION ALL
 	SELECT 'position and posting', o.account_id, format('line %s, period %s: %s posted of %s', o.line_id, o.period_start, o.posted, o.exact)

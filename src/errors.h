@@ -43,6 +43,18 @@
 /* raised in sql/45_condition.sql: two prices of equal rank that one event can meet */
 #define ERRCODE_BILLING_PRICE_TIE MAKE_SQLSTATE('U', 'B', '0', '1', '4')
 
+/* raised in sql/42_overdue.sql: a suspended or released account can only be read, paid for and refunded */
+#define ERRCODE_BILLING_VIEW_ONLY MAKE_SQLSTATE('U', 'B', '0', '2', '0')
+
+/* raised in sql/42_resource.sql: what was released does not come back */
+#define ERRCODE_BILLING_RESOURCE_RELEASED MAKE_SQLSTATE('U', 'B', '0', '2', '2')
+
+/* a resource is in another state than the call is for, or what holds it is still there */
+#define ERRCODE_BILLING_RESOURCE_STATE MAKE_SQLSTATE('U', 'B', '0', '2', '3')
+
+/* money or usage is left, so the account can not be closed */
+#define ERRCODE_BILLING_ACCOUNT_NOT_EMPTY MAKE_SQLSTATE('U', 'B', '0', '2', '4')
+
 /* sql/46_order.sql: a voucher that was named can not pay the order */
 #define ERRCODE_BILLING_UNKNOWN_VOUCHER MAKE_SQLSTATE('U', 'B', '0', '3', '4')
 #define ERRCODE_BILLING_VOUCHER_EXPIRED MAKE_SQLSTATE('U', 'B', '0', '3', '5')

@@ -573,7 +573,8 @@ static void
 run_wide(Waterfall *state, const WaterfallItem *item, Numeric quantity, int64 number)
 {
 	WaterfallRun *run = &state->run;
-	WideLeft left = {num_trim(quantity), num_trim(quantity), billing_numeric_from_decimal(decimal_of(1))};
+	WideLeft left = {num_trim(quantity), num_trim(quantity),
+					 billing_numeric_from_decimal(decimal_of(1))};
 	bool is_left = !num_is_zero(left.quantity);
 	bool taken = false;
 

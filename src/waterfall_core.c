@@ -86,7 +86,8 @@ take_from(WaterfallSource *source, Decimal factor, Left *left, WaterfallStep *st
 	Decimal rest;
 	Decimal rest_units;
 
-	if (decimal_compare(left->factor, factor) != 0 && !decimal_multiply(left->quantity, factor, &units))
+	if (decimal_compare(left->factor, factor) != 0 &&
+		!decimal_multiply(left->quantity, factor, &units))
 		return false;
 	if (decimal_compare(units, source->remaining) <= 0)
 	{

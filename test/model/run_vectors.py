@@ -39,7 +39,7 @@ REASONS = OrderedDict([
     ('token_price', 'a markup on the price'),
     ('usage.capacity|usage.rerate_delta|tier_attained|dynamic_event', 'one price chosen by another quantity, or by the event'),
     ('round', 'negative digits and negative amounts: a tariff has neither'),
-    ('overdue|cron', 'lifecycle and clock'),
+    ('overdue|cron', 'lifecycle and clock: test/pgtap/lifecycle_vectors.sql'),
     ('delta_rating', 'a minimum that is due in the last run only: settlement'),
     ('ledger|credit|wallet|topup|auto_topup|balance|alloc|source|dest|amount|coupon|discount|tax|invoice|threshold|'
      'commit|plan_plus|charge_minimum|quota|sum|binding', 'money and plans around the price'),

@@ -33,6 +33,10 @@ CREATE TABLE t.call AS SELECT * FROM unnest(ARRAY[
 	$$SELECT billing.grant_voucher(1, 5, '2030-01-01')$$, $$SELECT billing.subscribe(1, 'p')$$, $$SELECT billing.renew_subscription(1, 1)$$, $$SELECT billing.change_plan(1, 1, 'q')$$,
 	$$SELECT billing.set_subscription_auto_renew(1, 1, true)$$, $$SELECT billing.cancel_subscription(1, 1)$$, $$SELECT billing.refund_subscription(1, 1)$$,
 	$$SELECT * FROM billing.quote_plan(1, 'p')$$, $$SELECT billing._start_subscription(1, 1, now())$$,
+	$$SELECT billing.add_resource(1, 'www', 'domain')$$, $$SELECT billing.activate_resource(1, 'www')$$, $$SELECT billing.enable_resource(1, 'www')$$, $$SELECT billing.remove_resource(1, 'www')$$,
+	$$SELECT billing.set_low_balance(1, 5)$$, $$SELECT billing.close_account(1)$$, $$SELECT billing.override_lifecycle(1, 'account', '1', '2030-01-01', 'x')$$,
+	$$SELECT * FROM billing.claim_notices(1)$$, $$SELECT billing.acknowledge_notice(1, 1)$$, $$SELECT * FROM billing.explain_account(1)$$, $$SELECT * FROM billing.upcoming_until('2030-01-01')$$,
+	$$SELECT billing._turn_accounts('{1}', now(), now())$$, $$SELECT billing._apply_timers('2030-01-01'::timestamptz)$$,
 	$$SELECT billing._advance(500000, true)$$, $$SELECT billing._drain(true)$$,
 	$$SELECT billing._post(1, 'cash', 'wallet', 5, 'top_up', 'call', NULL, NULL, NULL, now())$$]) call;
 GRANT SELECT ON t.call TO pgtap_nobody;
