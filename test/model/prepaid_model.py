@@ -437,13 +437,15 @@ class Account:
 
     # --- packages ---
 
-    def not_bindable(self, row, resources, since, until):
+    def not_bindable(self, row, resources, since, until, before=None):
         """Codes for resources that a package of that offer can not have from since to until."""
         codes = set()
         if any(r not in self.resources for r in resources):
             codes.add("UB050")
-        if not row.stackable and any(set(p.bound) & set(resources) for p in self.packages if p.row.meter == row.meter
-                                     and p.state in ("pending", "active") and p.valid_until > since and p.valid_from < until):
+        if not row.stackable and any(set(p.bound) & set(resources) for p in self.packages if p is not before and p.row.meter == row.meter
+                                     and p.state in ("pending", "active") and p.valid_from < until
+                                     # one that has ended and is still to be renewed will be there again
+                                     and (p.valid_until > since or p.auto_renew)):
             codes.add("UB051")
         return codes
 
@@ -464,7 +466,7 @@ class Account:
             codes.add("UB051")
         if auto_renew and row.cut_off:
             codes.add("UB055")
-        if auto_renew and row.scope == "type" and any(p.auto_renew and p.row.meter == row.meter for p in self.packages):
+        if auto_renew and row.scope == "type" and self.flagged_by_type(row.meter):
             codes.add("UB056")
         since = term_start(at, row.starts, self.zone)
         until = term_end(since, 1, row.term, self.zone, row.month_end)
@@ -490,6 +492,9 @@ class Account:
             raise Refused("UB057")
         return self.packages[-1 - latest]
 
+    def flagged_by_type(self, meter):
+        return [p for p in self.packages if p.auto_renew and p.row.meter == meter and p.row.scope == "type"]
+
     def is_over(self, p, at):
         return p.state not in ("pending", "active") or p.valid_until <= at
 
@@ -509,10 +514,12 @@ class Account:
             codes.add("UB053")
         if len(resources) > (row.max_resources or 0):
             codes.add("UB054")
-        codes |= self.not_bindable(row, resources, p.valid_until, FOREVER)
+        codes |= self.not_bindable(row, resources, p.valid_until, FOREVER, p)
+        auto_renew = p.auto_renew and not row.cut_off
+        if auto_renew and row.scope == "type" and any(other is not p for other in self.flagged_by_type(row.meter)):
+            codes.add("UB056")
         if codes:
             raise Refused(*codes)
-        auto_renew = p.auto_renew and not row.cut_off
         order = self.place_order("purchase", offer, 1, row.price, row.price - self.catalogue.offer_price(row, auto_renew), False, False, at)
         until = term_end(p.valid_until, 1, row.term, self.zone, row.month_end)
         n = self.add_package(row, p.region, p.valid_until, until, auto_renew, order.money, F(0), dict.fromkeys(resources, p.valid_until), p.id)
@@ -528,9 +535,8 @@ class Account:
             if codes:
                 raise Refused(*codes)
             if row.scope == "type":
-                for other in self.packages:
-                    if other.row.meter == p.row.meter:
-                        other.auto_renew = False
+                for other in self.flagged_by_type(p.row.meter):
+                    other.auto_renew = False
         p.auto_renew = enabled
 
     def bind_resource(self, at, latest, resource):

@@ -64,7 +64,8 @@ class World:
             starts = "now" if term[1] == "hours" or rng.random() < 0.75 else "day" if term[1] == "days" or rng.random() < 0.5 else "month"
             shared = dict(meter=meter, size=size, term=term, regions=regions, max_resources=rng.randint(1, 3) if bound else None,
                           stackable=meter != "device",
-                          requires_plan=rng.choice([None, None, None, None, ("A", "B"), ("B", "C", "E")]), scope="package" if meter == "device" else "type", cut_off=cut_off,
+                          requires_plan=rng.choice([None, None, None, None, ("A", "B"), ("B", "C", "E")]),
+                          scope="package" if meter == "device" or rng.random() < 0.2 else "type", cut_off=cut_off,
                           month_end=rng.choice(["clamp", "spill", "days 30"]), starts=starts, priority=rng.choice([0, 0, 0, 0, 1, -1]))
             changes = [(None, False)]
             if rng.random() < 0.4:  # another price; or not sold any more, and in the end sold again
@@ -93,7 +94,8 @@ class World:
             fees = (("USD", fee),) if name == "G" else (("USD", fee), ("JPY", fee * 100))
             allowances = {(rng.choice(list(self.catalogue.meters)), rng.choice(REGIONS)): F(rng.randint(2, 90), rng.choice([1, 10])) for _ in range(rng.randint(0, 3))}
             self.catalogue.plans[name] = Plan(
-                plan=name, fees=fees, term=term, month_end=rng.choice(["clamp", "spill", "days 30"]), starts="now" if name in "DEG" else rng.choice(["now", "now", "day"]),
+                plan=name, fees=fees, term=term, month_end=rng.choice(["clamp", "spill", "days 30"]),
+                starts="now" if name in "DEG" else rng.choice(["now", "now", "day"]),
                 renewable=not trial, has_grace=name in "BC", discounts=((3, F(1, 10)), (12, F(15, 100))) if name in "AC" else (),
                 allowances=tuple((m, r, q) for (m, r), q in sorted(allowances.items())))
 
