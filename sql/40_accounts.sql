@@ -126,11 +126,13 @@ BEGIN
 			DETAIL = 'An account''s zone is a full name, so that its changes of clocks are known.',
 			HINT = 'SELECT name FROM pg_timezone_names;';
 	END IF;
-	IF policy IS DISTINCT FROM 'account' THEN
-		RAISE EXCEPTION 'lifecycle policy "%" does not exist', policy USING
+	-- locked: the policy that an account names does not change any more
+	PERFORM 1 FROM billing.lifecycle l WHERE l.policy = open_account.policy FOR SHARE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'lifecycle policy "%" does not exist', coalesce(policy, 'NULL') USING
 			ERRCODE = 'invalid_parameter_value',
-			DETAIL = 'The only policy of this version is "account".',
-			HINT = 'Leave policy out.';
+			DETAIL = 'The catalogue has no such policy.',
+			HINT = 'SELECT policy FROM billing.lifecycle; leave policy out for "account".';
 	END IF;
 	IF parent_id IS NOT NULL THEN
 		PERFORM 1 FROM billing.account a WHERE a.account_id = open_account.parent_id;
@@ -158,8 +160,8 @@ BEGIN
 	END IF;
 	-- The first invoice is that of the month that is being billed, which is not the clock's where billing catches up.
 	SELECT billing.cycle_start(b.cycle) INTO present FROM billing.barrier b WHERE b.mark = 'watermark';
-	INSERT INTO billing.account_state (account_id, credit_limit, invoice_period, next_invoice_at)
-	SELECT new_id, open_account.credit_limit, p.period_start, p.period_end FROM billing.period_of('month', present, open_account.time_zone) p;
+	INSERT INTO billing.account_state (account_id, credit_limit, state_since, invoice_period, next_invoice_at)
+	SELECT new_id, open_account.credit_limit, open_account.at, p.period_start, p.period_end FROM billing.period_of('month', present, open_account.time_zone) p;
 	INSERT INTO billing.catalogue_change DEFAULT VALUES;
 	PERFORM billing._answer_request(coalesce(open_account.account_id, 0), key, to_jsonb(new_id));
 	RETURN new_id;
@@ -174,6 +176,8 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 #variable_conflict use_column
+DECLARE
+	turns boolean;
 BEGIN
 	PERFORM billing._check_installed();
 	IF at IS NULL OR NOT isfinite(at) THEN
@@ -192,9 +196,12 @@ BEGIN
 		RETURN;
 	END IF;
 	UPDATE billing.account_state s
-	SET credit_limit = set_credit_limit.credit_limit,
-		overdue_since = CASE WHEN s.balance < -set_credit_limit.credit_limit THEN coalesce(s.overdue_since, set_credit_limit.at) END
-	WHERE s.account_id = set_credit_limit.account_id;
+	SET credit_limit = set_credit_limit.credit_limit
+	WHERE s.account_id = set_credit_limit.account_id
+	RETURNING billing._turns(s.balance, s.credit_limit, s.unbilled, s.not_due, s.state, s.overdue_since, s.low_balance_at, s.low_since) INTO turns;
+	IF turns THEN
+		PERFORM billing._turn_accounts(ARRAY[account_id], at, at);
+	END IF;
 	PERFORM billing._answer_request(account_id, key, 'true');
 END
 $fn$;

@@ -41,26 +41,35 @@ COMMENT ON FUNCTION billing._check_money(bigint, numeric, text, timestamptz)
 	IS 'raises unless the account exists and the amount can be booked in its currency; returns it with the currency''s decimals';
 
 CREATE FUNCTION billing._post(account_id bigint, debit text, credit text, amount numeric, kind text, source text,
-	source_id bigint, key text, reason text, at timestamptz) RETURNS bigint
-LANGUAGE sql VOLATILE
+	source_id bigint, key text, reason text, at timestamptz, ring timestamptz DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+DECLARE
+	id bigint;
+	turns boolean;
+BEGIN
 	WITH wallet AS (
 		UPDATE billing.account_state s
-		SET balance = s.balance + d.change,
-			overdue_since = CASE WHEN s.balance + d.change < -s.credit_limit THEN coalesce(s.overdue_since, _post.at) END
-		FROM (SELECT CASE 'wallet' WHEN _post.credit THEN _post.amount WHEN _post.debit THEN -_post.amount ELSE 0 END) d(change)
+		SET balance = s.balance + CASE 'wallet' WHEN _post.credit THEN _post.amount WHEN _post.debit THEN -_post.amount ELSE 0 END
 		WHERE s.account_id = _post.account_id
-		RETURNING s.balance
+		RETURNING s.balance, billing._turns(s.balance, s.credit_limit, s.unbilled, s.not_due, s.state, s.overdue_since, s.low_balance_at, s.low_since) AS turns
+	), booked AS (
+		INSERT INTO billing.transfer (account_id, at, debit, credit, amount, balance_after, kind, source, source_id, key, reason)
+		SELECT _post.account_id, _post.at, _post.debit, _post.credit, _post.amount, wallet.balance, _post.kind,
+			_post.source, _post.source_id, _post.key, _post.reason
+		FROM wallet
+		RETURNING transfer_id
 	)
-	INSERT INTO billing.transfer (account_id, at, debit, credit, amount, balance_after, kind, source, source_id, key, reason)
-	SELECT _post.account_id, _post.at, _post.debit, _post.credit, _post.amount, wallet.balance, _post.kind,
-		_post.source, _post.source_id, _post.key, _post.reason
-	FROM wallet
-	RETURNING transfer_id
+	SELECT b.transfer_id, w.turns INTO id, turns FROM booked b CROSS JOIN wallet w;
+	IF turns THEN
+		PERFORM billing._turn_accounts(ARRAY[account_id], at, coalesce(ring, at));
+	END IF;
+	RETURN id;
+END
 $fn$;
-COMMENT ON FUNCTION billing._post(bigint, text, text, numeric, text, text, bigint, text, text, timestamptz)
-	IS 'books one transfer, moves the wallet''s balance, returns the transfer_id';
+COMMENT ON FUNCTION billing._post(bigint, text, text, numeric, text, text, bigint, text, text, timestamptz, timestamptz)
+	IS 'books one transfer, moves the wallet''s balance and with it the account''s state, returns the transfer_id; ring is the instant of the tick that books what counts for at';
 
 CREATE FUNCTION billing._lock_account(account_id bigint) RETURNS billing.amount
 LANGUAGE plpgsql VOLATILE

@@ -21,7 +21,7 @@ DECLARE
 	own text;
 BEGIN
 	IF num_nulls(NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.scope, NEW.tariff, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to,
-			NEW.greatest_of) > 0 THEN
+			NEW.greatest_of, NEW.counter_on_change) > 0 THEN
 		RAISE EXCEPTION 'a price of meter "%" is not complete', NEW.meter USING
 			ERRCODE = 'null_value_not_allowed',
 			DETAIL = 'Meter, region, currency, counter, scope, tariff and the conditions are not NULL.',
@@ -59,6 +59,13 @@ BEGIN
 			ERRCODE = 'invalid_parameter_value',
 			DETAIL = format('A tariff with "each" prices the quantity of every event, and the meter''s aggregation is %s.', how),
 			HINT = 'Leave "each" out, or take a meter of aggregation sum.';
+	END IF;
+	IF NEW.counter_on_change = 'carry' AND (how NOT IN ('sum', 'count') OR billing.tariff_each(NEW.tariff)) THEN
+		RAISE EXCEPTION 'a price of meter "%" can not carry a counter on', NEW.meter USING
+			ERRCODE = 'invalid_parameter_value',
+			DETAIL = CASE WHEN how IN ('sum', 'count') THEN 'A tariff with "each" has no counter.'
+				ELSE format('Only a sum or a count goes on where another price has left it; the meter''s aggregation is %s.', how) END,
+			HINT = 'Leave counter_on_change out, or say restart.';
 	END IF;
 	IF billing._is_windowed(how) THEN
 		PERFORM billing._check_windowed_price(NEW);
@@ -170,3 +177,30 @@ BEGIN
 END
 $fn$;
 COMMENT ON FUNCTION billing._price_at(bigint, text, text, text, jsonb, timestamptz, text) IS 'the price in force for one event; NULL: none';
+
+CREATE FUNCTION billing._carried(account_id bigint, price_id bigint, period_start timestamptz, resource text, through integer DEFAULT NULL) RETURNS numeric
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	p billing.price;
+BEGIN
+	SELECT * INTO STRICT p FROM billing.price x WHERE x.price_id = _carried.price_id;
+	IF p.counter_on_change = 'restart' THEN
+		RETURN NULL;
+	END IF;
+	RETURN (WITH earlier AS (
+		SELECT o.quantity, x.price_id, x.valid_from, x.counter_on_change
+		FROM billing.position o JOIN billing.price x USING (price_id)
+		WHERE o.account_id = _carried.account_id AND o.line_id = p.line_id AND o.period_start = _carried.period_start AND o.resource = _carried.resource
+			AND (x.valid_from, x.price_id) < (p.valid_from, p.price_id)
+	)
+	SELECT sum(CASE WHEN through IS NULL THEN e.quantity ELSE coalesce((SELECT sum(c.quantity) FROM billing.charge c
+		WHERE c.account_id = _carried.account_id AND c.source = 'tariff' AND c.source_id = e.price_id AND c.period_start = _carried.period_start
+			AND c.cycle <= through AND (p.scope = 'account' OR c.resource = _carried.resource)), 0) END)
+	FROM earlier e
+	WHERE NOT EXISTS (SELECT FROM earlier r WHERE r.counter_on_change = 'restart' AND (r.valid_from, r.price_id) > (e.valid_from, e.price_id)));
+END
+$fn$;
+COMMENT ON FUNCTION billing._carried(bigint, bigint, timestamptz, text, integer)
+	IS 'what a price''s counter began at in a position, once a cycle was settled (NULL: now); NULL: it is a counter of its own';

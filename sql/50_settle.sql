@@ -1,5 +1,7 @@
 -- Settling: one cycle of one range of accounts is one transaction, a handful of set-based statements.
 --
+-- First of all usage runs down what is prepaid (sql/49_deduction.sql); what is left of it is rated.
+--
 -- Groups of usage (account, meter, region, resource) that lie in one price and one counter period, from their
 -- first event to their last, are final as they are: the fast path.  All others, and those whose prices have
 -- conditions or price each event, are read again row by row, each row finds its own price and period, and what has none goes to billing.unrated: the slow path.  Both end in
@@ -8,11 +10,13 @@
 --   quantity_to   the position's quantity after this group, by the meter's aggregation
 --   exact_to      the tariff of quantity_to; or what it was and added_exact, where each event is priced on its own, and
 --                 where nothing comes to it until the period closes and its window is read (sql/52_window.sql)
+--   base          what a counter stood at that this price carries on: the quantities of the line's prices before it.
+--                 When they grow, it is rated anew by a row of its own, which adds nothing (branch 0)
 --   line_exact    exact amount of the whole position after this group, all prices of its line together
 --   amount        round(line_exact) - what was posted so far: so that charges add up to the rounded total
 
-CREATE FUNCTION billing._settle_accounts(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean, at timestamptz,
-	OUT accounts bigint, OUT charges bigint)
+CREATE FUNCTION billing._settle_pass(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean, chosen bigint[], at timestamptz,
+	OUT accounts bigint, OUT charges bigint, OUT renewing bigint[])
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
@@ -20,9 +24,15 @@ SET work_mem = '64MB'
 SET plan_cache_mode = force_custom_plan	-- a plan for any range takes ranges for small, and joins row by row
 AS $fn$
 DECLARE
+	exhausted_of bigint[];
+	exhausted bigint[];
+	turned bigint[];
 	-- a range of one account is how one in quarantine is tried again
 	leave_out boolean := account_from + 1 < account_to AND EXISTS (SELECT FROM billing.quarantine);
+	-- a constant to the planner: where no price carries, what is there for it is not even planned
+	carries boolean := EXISTS (SELECT FROM billing.price p WHERE p.counter_on_change = 'carry');
 BEGIN
+	PERFORM billing._reopen_levels(the_cycle, account_from, account_to, with_unrated);
 	WITH own_price AS MATERIALIZED (
 		SELECT DISTINCT p.account_id, p.meter FROM billing.price p
 		WHERE p.account_id > 0 AND p.account_id >= account_from AND p.account_id < account_to
@@ -31,6 +41,7 @@ BEGIN
 			sum(u.quantity) AS total, count(*) AS events,
 			max(u.quantity) AS peak, min(u.event_time) AS first_at, max(u.event_time) AS last_at
 		FROM billing._usage_of(the_cycle, account_from, account_to) u
+		WHERE chosen IS NULL OR u.account_id = ANY (chosen)
 		GROUP BY 1, 2, 3, 4
 	), holder AS NOT MATERIALIZED (
 		SELECT a.account_id, a.currency, a.time_zone, c.decimals, s.invoice_period
@@ -39,14 +50,79 @@ BEGIN
 		JOIN billing.currency c USING (currency)
 		WHERE a.account_id >= account_from AND a.account_id < account_to
 			AND s.account_id >= account_from AND s.account_id < account_to
-	), grouped AS MATERIALIZED (
+	), usable AS MATERIALIZED (
 		SELECT f.*, h.currency, h.time_zone, h.decimals, h.invoice_period, m.aggregation,
-			coalesce(o.account_id, 0) AS owner, billing.cycle_of(f.first_at) AS first_cycle
+			coalesce(o.account_id, 0) AS owner, billing.cycle_of(f.first_at) AS first_cycle, row_number() OVER () AS item,
+			CASE m.aggregation WHEN 'count' THEN f.events WHEN 'sum' THEN f.total END AS deductible
 		FROM found f
 		LEFT JOIN holder h USING (account_id)
 		LEFT JOIN billing.meter m USING (meter)
 		LEFT JOIN own_price o USING (account_id, meter)
 		WHERE NOT leave_out OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = f.account_id)
+	), way AS MATERIALIZED (
+		SELECT w.account_id, w.ways FROM billing._deduction_ways(account_from, account_to, chosen,
+			CASE WHEN with_unrated THEN '-infinity' ELSE (SELECT min(k.first_at) FROM usable k) END,
+			CASE WHEN with_unrated THEN 'infinity' ELSE (SELECT max(k.last_at) FROM usable k) END) w
+	), eased AS MATERIALIZED (
+		SELECT k.account_id, billing.waterfall(w.ways, k.item, k.meter, k.region, k.resource, k.first_at, k.last_at, k.deductible, false
+			ORDER BY k.first_at, k.meter, k.region, k.resource) AS steps
+		FROM usable k JOIN way w USING (account_id)
+		WHERE k.deductible IS NOT NULL
+		GROUP BY k.account_id
+	), put_off AS MATERIALIZED (
+		-- accounts in which a package may have to renew itself first: theirs is another pass
+		SELECT f.account_id
+		FROM billing._renewable_packages(account_from, account_to) f
+		JOIN usable k USING (account_id)
+		LEFT JOIN eased e USING (account_id)
+		WHERE chosen IS NULL AND (e.steps IS NULL AND (e.account_id IS NOT NULL OR f.is_used_up)
+			OR f.valid_until > billing.cycle_start(the_cycle) AND f.valid_until < billing.cycle_start(the_cycle + 1)
+			OR f.is_used_up AND EXISTS (SELECT FROM unnest(e.steps) d WHERE d.item = k.item AND d.source IS NULL AND d.quantity > 0)
+				AND EXISTS (SELECT FROM billing._package_scopes(f.account_id, f.account_id + 1) c WHERE c.package_id = f.package_id
+					AND c.meter = k.meter AND coalesce(c.region, k.region) = k.region AND coalesce(c.resource, k.resource) = k.resource))
+	), known AS MATERIALIZED (
+		SELECT k.* FROM usable k WHERE k.account_id NOT IN (SELECT p.account_id FROM put_off p)
+	), waiting AS MATERIALIZED (
+		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key,
+			coalesce(r.quantity, CASE m.aggregation WHEN 'count' THEN 1 ELSE u.quantity END) AS quantity, u.properties, r.quantity AS rest,
+			m.aggregation IN ('sum', 'count') AND u.account_id IN (SELECT w.account_id FROM way w) AS is_deductible
+		FROM billing.unrated r
+		JOIN billing.usage u USING (account_id, meter, event_key, event_time)
+		LEFT JOIN billing.meter m USING (meter)
+		WHERE with_unrated AND r.account_id >= account_from AND r.account_id < account_to
+			AND (NOT leave_out OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = r.account_id))
+			AND (chosen IS NULL AND r.account_id NOT IN (SELECT p.account_id FROM put_off p) OR r.account_id = ANY (chosen))
+	), hard AS MATERIALIZED (
+		-- accounts whose events run down their ways one by one, because something begins, ends or runs out among them
+		SELECT e.account_id FROM eased e WHERE e.steps IS NULL AND e.account_id NOT IN (SELECT p.account_id FROM put_off p)
+		UNION
+		SELECT w.account_id FROM waiting w WHERE w.is_deductible
+	), event AS MATERIALIZED (
+		SELECT e.*, row_number() OVER (ORDER BY e.event_time, e.meter, e.region, e.resource, e.event_key, e.account_id) AS item
+		FROM (SELECT u.account_id, u.meter COLLATE "C" AS meter, u.region COLLATE "C" AS region, u.resource COLLATE "C" AS resource,
+				u.event_time, u.event_key COLLATE "C" AS event_key, CASE k.aggregation WHEN 'count' THEN 1 ELSE u.quantity END AS quantity,
+				u.properties, false AS waited
+			FROM billing._usage_of(the_cycle, account_from, account_to) u
+			JOIN known k USING (account_id, meter, region, resource)
+			WHERE EXISTS (SELECT FROM hard) AND u.account_id IN (SELECT h.account_id FROM hard h) AND k.deductible IS NOT NULL
+			UNION ALL
+			SELECT w.account_id, w.meter, w.region, w.resource, w.event_time, w.event_key, w.quantity, w.properties, true
+			FROM waiting w WHERE w.is_deductible) e
+	), run AS MATERIALIZED (
+		SELECT e.account_id, d.item, d.source, d.source_id, d.quantity, d.units, false AS by_event
+		FROM eased e CROSS JOIN LATERAL unnest(e.steps) d
+		WHERE e.account_id NOT IN (SELECT h.account_id FROM hard h) AND e.account_id NOT IN (SELECT p.account_id FROM put_off p)
+		UNION ALL
+		SELECT e.account_id, d.item, d.source, d.source_id, d.quantity, d.units, true
+		FROM (SELECT v.account_id, billing.waterfall(w.ways, v.item, v.meter, v.region, v.resource, v.event_time, v.event_time, v.quantity, true
+				ORDER BY v.item) AS steps
+			FROM event v JOIN way w USING (account_id) GROUP BY v.account_id) e
+		CROSS JOIN LATERAL unnest(e.steps) d
+	), grouped AS MATERIALIZED (
+		-- what was not deducted: whole groups, as an account of which one runs out is read event by event
+		SELECT k.* FROM known k
+		WHERE k.deductible IS NULL OR k.account_id NOT IN (SELECT w.account_id FROM way w)
+			OR k.account_id NOT IN (SELECT h.account_id FROM hard h) AND k.item IN (SELECT d.item FROM run d WHERE NOT d.by_event AND d.source IS NULL)
 	), span AS MATERIALIZED (
 		SELECT k.owner, k.meter, k.region, k.currency, s.*
 		FROM (SELECT DISTINCT g.owner, g.meter, g.region, g.currency FROM grouped g WHERE g.aggregation IS NOT NULL) k
@@ -70,15 +146,18 @@ BEGIN
 		SELECT p.account_id, p.meter, p.region, p.resource FROM placed p WHERE p.price_id IS NULL
 	), slow_row AS MATERIALIZED (
 		SELECT u.account_id, u.meter COLLATE "C" AS meter, u.region COLLATE "C" AS region, u.resource COLLATE "C" AS resource,
-			u.event_time, u.event_key COLLATE "C" AS event_key, u.quantity, u.properties, false AS waited
+			u.event_time, u.event_key COLLATE "C" AS event_key, CASE m.aggregation WHEN 'count' THEN 1 ELSE u.quantity END AS quantity,
+			u.properties, false AS waited, NULL::numeric AS rest
 		FROM billing._usage_of(the_cycle, account_from, account_to) u
+		LEFT JOIN billing.meter m USING (meter)
 		WHERE EXISTS (SELECT FROM slow_group)
 			AND (u.account_id, u.meter, u.region, u.resource) IN (SELECT s.account_id, s.meter, s.region, s.resource FROM slow_group s)
 		UNION ALL
-		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties, true
-		FROM billing.unrated r JOIN billing.usage u USING (account_id, meter, event_key, event_time)
-		WHERE with_unrated AND r.account_id >= account_from AND r.account_id < account_to
-			AND (NOT leave_out OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = r.account_id))
+		SELECT w.account_id, w.meter, w.region, w.resource, w.event_time, w.event_key, w.quantity, w.properties, true, w.rest
+		FROM waiting w WHERE NOT coalesce(w.is_deductible, false)
+		UNION ALL
+		SELECT v.account_id, v.meter, v.region, v.resource, v.event_time, v.event_key, d.quantity, v.properties, v.waited, d.quantity
+		FROM run d JOIN event v USING (item) WHERE d.by_event AND d.source IS NULL
 	), priced_row AS MATERIALIZED (
 		SELECT w.*, m.aggregation, p.price_id, t.period_start, t.period_end,
 			CASE WHEN billing.tariff_each(p.tariff) THEN p.tariff END AS each_tariff
@@ -90,19 +169,27 @@ BEGIN
 			AND m.aggregation IS NOT NULL
 		LEFT JOIN LATERAL billing.period_of(p.counter, w.event_time, a.time_zone) t ON true
 	), kept_back AS (
-		INSERT INTO billing.unrated (account_id, meter, event_key, event_time, cycle)
-		SELECT w.account_id, w.meter, w.event_key, w.event_time, the_cycle FROM priced_row w
+		INSERT INTO billing.unrated (account_id, meter, event_key, event_time, cycle, quantity)
+		SELECT w.account_id, w.meter, w.event_key, w.event_time, the_cycle, w.rest FROM priced_row w
 		WHERE w.price_id IS NULL AND NOT w.waited
 		RETURNING 1
 	), let_go AS (
-		DELETE FROM billing.unrated r USING priced_row w
-		WHERE w.waited AND w.price_id IS NOT NULL
+		DELETE FROM billing.unrated r
+		USING (SELECT w.account_id, w.meter, w.event_key, w.event_time FROM priced_row w WHERE w.waited AND w.price_id IS NOT NULL
+			UNION ALL
+			SELECT v.account_id, v.meter, v.event_key, v.event_time FROM event v
+			WHERE v.waited AND NOT EXISTS (SELECT FROM run d WHERE d.by_event AND d.item = v.item AND d.source IS NULL)) w
+		WHERE (r.account_id, r.meter, r.event_key, r.event_time) = (w.account_id, w.meter, w.event_key, w.event_time)
+	), left_over AS (
+		UPDATE billing.unrated r SET quantity = w.rest
+		FROM priced_row w
+		WHERE w.waited AND w.price_id IS NULL AND w.rest IS NOT NULL
 			AND (r.account_id, r.meter, r.event_key, r.event_time) = (w.account_id, w.meter, w.event_key, w.event_time)
-	), part AS (
+	), part AS NOT MATERIALIZED (
 		SELECT f.account_id, f.line_id, f.period_start, CASE f.scope WHEN 'resource' THEN f.resource ELSE '' END AS counter_resource,
 			f.price_id, 1 AS branch, NULL::timestamptz AS last_time, NULL::text COLLATE "C" AS last_key,
 			CASE f.aggregation WHEN 'max' THEN f.peak END AS peak, f.region, f.resource, f.meter, f.aggregation,
-			CASE WHEN billing._is_windowed(f.aggregation) THEN 0 WHEN f.aggregation = 'count' THEN f.events ELSE f.total END AS added,
+			CASE WHEN billing._is_windowed(f.aggregation) THEN 0 ELSE coalesce(f.deductible, f.total) END AS added,
 			NULL::numeric AS last_value, CASE WHEN billing._is_windowed(f.aggregation) THEN 0::numeric END AS added_exact, f.post, f.period_end,
 			f.time_zone, f.decimals, f.invoice_period
 		FROM placed f WHERE f.price_id IS NOT NULL
@@ -110,11 +197,11 @@ BEGIN
 		SELECT w.account_id, p.line_id, w.period_start, CASE p.scope WHEN 'resource' THEN w.resource ELSE '' END,
 			w.price_id, 2, CASE w.aggregation WHEN 'last' THEN w.last_time END, CASE w.aggregation WHEN 'last' THEN w.last_key END,
 			CASE w.aggregation WHEN 'max' THEN w.peak END, w.region, w.resource, w.meter, w.aggregation,
-			CASE WHEN billing._is_windowed(w.aggregation) THEN 0 WHEN w.aggregation = 'count' THEN w.events ELSE w.total END, w.last_value,
+			CASE WHEN billing._is_windowed(w.aggregation) THEN 0 ELSE w.total END, w.last_value,
 			CASE WHEN billing._is_windowed(w.aggregation) THEN 0 ELSE w.each_added END, p.post, w.period_end,
 			h.time_zone, h.decimals, h.invoice_period
 		FROM (SELECT r.account_id, r.meter, r.region, r.resource, r.aggregation, r.price_id, r.period_start, r.period_end,
-				sum(r.quantity) AS total, count(*) AS events, max(r.quantity) AS peak, max(r.event_time) AS last_time,
+				sum(r.quantity) AS total, max(r.quantity) AS peak, max(r.event_time) AS last_time,
 				(array_agg(r.event_key ORDER BY r.event_time DESC, r.event_key DESC))[1] AS last_key,
 				(array_agg(r.quantity ORDER BY r.event_time DESC, r.event_key DESC))[1] AS last_value,
 				billing.rate_sum(r.each_tariff, r.quantity) AS each_added
@@ -122,13 +209,41 @@ BEGIN
 			GROUP BY r.account_id, r.meter, r.region, r.resource, r.aggregation, r.price_id, r.period_start, r.period_end) w
 		JOIN billing.price p USING (price_id)
 		JOIN holder h ON h.account_id = w.account_id
+	), chain AS MATERIALIZED (
+		-- the prices of each position of a line with one that carries, in their order; a run begins with one that restarts
+		SELECT r.*, sum(r.quantity) OVER run AS base, bool_or(r.moved) OVER (PARTITION BY r.account_id, r.line_id, r.period_start, r.counter_resource
+				ORDER BY r.valid_from, r.price_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS base_moved
+		FROM (SELECT k.*, x.valid_from, x.counter_on_change, count(*) FILTER (WHERE x.counter_on_change = 'restart') OVER (
+				PARTITION BY k.account_id, k.line_id, k.period_start, k.counter_resource ORDER BY x.valid_from, x.price_id) AS run
+			FROM (SELECT q.account_id, q.line_id, q.period_start, q.counter_resource, q.price_id, sum(q.quantity) AS quantity, bool_or(q.moved) AS moved,
+					max(q.period_end) AS period_end
+				FROM (SELECT p.account_id, p.line_id, p.period_start, p.counter_resource, p.price_id, p.added AS quantity, true AS moved, p.period_end FROM part p
+					UNION ALL
+					SELECT o.account_id, o.line_id, o.period_start, o.resource, o.price_id, o.quantity, false, o.period_end
+					FROM billing.position o
+					WHERE (o.account_id, o.line_id, o.period_start, o.resource) IN (SELECT p.account_id, p.line_id, p.period_start, p.counter_resource FROM part p)) q
+				WHERE carries AND q.line_id IN (SELECT x.line_id FROM billing.price x WHERE x.counter_on_change = 'carry')
+				GROUP BY 1, 2, 3, 4, 5) k
+			JOIN billing.price x USING (price_id)) r
+		WINDOW run AS (PARTITION BY r.account_id, r.line_id, r.period_start, r.counter_resource, r.run
+			ORDER BY r.valid_from, r.price_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+	), step AS (
+		SELECT * FROM part
+		UNION ALL
+		SELECT c.account_id, c.line_id, c.period_start, c.counter_resource, c.price_id, 0, NULL, NULL, NULL, l.region, c.counter_resource, l.meter,
+			m.aggregation, 0, NULL, NULL, l.post, c.period_end, h.time_zone, h.decimals, h.invoice_period
+		FROM chain c
+		JOIN billing.price_line l USING (line_id)
+		JOIN billing.meter m USING (meter)
+		JOIN holder h ON h.account_id = c.account_id
+		WHERE carries AND c.base_moved AND c.counter_on_change = 'carry'
 	), counted AS (
 		-- What shares a counter follows one another in a fixed order: peaks from low to high, last values by time,
 		-- so that the row before holds all that came before.  The order is total: both windows agree on the last row.
-		SELECT p.*, coalesce(o.quantity, 0) AS old_quantity, coalesce(o.line_exact, 0) AS old_line_exact,
+		SELECT p.*, b.base, coalesce(o.exact_amount, 0) AS old_exact, row_number() OVER counter = 1 AS first_of_counter, coalesce(o.line_exact, 0) AS old_line_exact,
 			coalesce(o.line_posted, 0) AS old_line_posted,
 			coalesce(o.exact_amount, 0) + sum(p.added_exact) OVER counter AS added_to,
-			o.quantity IS NULL AS is_new, o.quantity IS NULL AND row_number() OVER counter = 1 AS opens,
+			o.quantity IS NULL AS is_new,
 			lead(p.price_id) OVER counter IS NULL AS last_of_counter,
 			CASE WHEN p.aggregation IN ('sum', 'count') OR billing._is_windowed(p.aggregation)
 					THEN coalesce(o.quantity, 0) + sum(p.added) OVER counter
@@ -146,7 +261,9 @@ BEGIN
 				THEN p.last_time ELSE o.last_event_time END AS kept_time,
 			CASE WHEN (p.last_time, p.last_key) > (o.last_event_time, o.last_event_key) OR o.last_event_time IS NULL
 				THEN p.last_key ELSE o.last_event_key END AS kept_key
-		FROM part p
+		FROM step p
+		LEFT JOIN chain b ON carries AND b.account_id = p.account_id AND b.line_id = p.line_id AND b.period_start = p.period_start
+			AND b.counter_resource = p.counter_resource AND b.price_id = p.price_id
 		CROSS JOIN LATERAL (
 			SELECT sum(o.quantity) FILTER (WHERE o.price_id = p.price_id) AS quantity,
 				sum(o.exact_amount) FILTER (WHERE o.price_id = p.price_id) AS exact_amount,
@@ -158,11 +275,16 @@ BEGIN
 				AND o.resource = p.counter_resource
 		) o
 		WINDOW counter AS (PARTITION BY p.account_id, p.line_id, p.period_start, p.counter_resource, p.price_id
-			ORDER BY p.last_time, p.last_key, p.peak, p.region, p.resource, p.branch ROWS UNBOUNDED PRECEDING)
+			ORDER BY p.branch > 0, p.last_time, p.last_key, p.peak, p.region, p.resource, p.branch ROWS UNBOUNDED PRECEDING)
 	), rated AS (
 		-- a counter that is new was worth nothing before, even where its tariff asks for money at quantity 0
-		SELECT c.*, q.quantity_from, p.greatest_of, CASE WHEN c.added_exact IS NULL THEN billing.rate(p.tariff, c.quantity_to) ELSE c.added_to END AS exact_to,
-			CASE WHEN c.added_exact IS NOT NULL THEN c.added_to - c.added_exact WHEN c.opens THEN 0
+		SELECT c.*, q.quantity_from, p.greatest_of,
+			CASE WHEN c.added_exact IS NOT NULL THEN c.added_to
+				WHEN c.base IS NOT NULL THEN billing.rate_between(p.tariff, c.base, c.quantity_to)
+				ELSE billing.rate(p.tariff, c.quantity_to) END AS exact_to,
+			CASE WHEN c.added_exact IS NOT NULL THEN c.added_to - c.added_exact
+				WHEN c.first_of_counter THEN c.old_exact
+				WHEN c.base IS NOT NULL THEN billing.rate_between(p.tariff, c.base, q.quantity_from)
 				ELSE billing.rate(p.tariff, q.quantity_from) END AS exact_from
 		FROM counted c
 		JOIN billing.price p USING (price_id)
@@ -174,7 +296,7 @@ BEGIN
 			row_number() OVER line = 1 AS first_of_line, lead(r.line_id) OVER line IS NULL AS last_of_line
 		FROM rated r
 		WINDOW line AS (PARTITION BY r.account_id, r.line_id, r.period_start, r.counter_resource
-			ORDER BY r.price_id, r.last_time, r.last_key, r.peak, r.region, r.resource, r.branch ROWS UNBOUNDED PRECEDING)
+			ORDER BY r.price_id, r.branch > 0, r.last_time, r.last_key, r.peak, r.region, r.resource, r.branch ROWS UNBOUNDED PRECEDING)
 	), result AS MATERIALIZED (
 		SELECT m.account_id, m.line_id, m.period_start, m.counter_resource, m.price_id, m.region, m.resource, m.meter, m.period_end,
 			m.time_zone, m.invoice_period, m.quantity_to, m.quantity_to - m.quantity_from AS quantity,
@@ -187,6 +309,31 @@ BEGIN
 					ELSE round(m.line_exact - (m.exact_to - m.exact_from), m.decimals) END END AS amount,
 			CASE WHEN m.last_of_line AND NOT m.deferred THEN round(m.line_exact, m.decimals) - m.old_line_posted ELSE 0 END AS line_amount
 		FROM summed m
+	), deducted AS MATERIALIZED (
+		SELECT d.account_id, k.meter, k.region, k.resource, k.time_zone, k.invoice_period, d.source, d.source_id, d.units, d.quantity, k.first_at AS at
+		FROM run d JOIN known k USING (item) WHERE NOT d.by_event AND d.source IS NOT NULL
+		UNION ALL
+		SELECT d.account_id, v.meter, v.region, v.resource, h.time_zone, h.invoice_period, d.source, d.source_id, d.units, d.quantity, v.event_time
+		FROM run d JOIN event v USING (item) JOIN holder h ON h.account_id = d.account_id WHERE d.by_event AND d.source IS NOT NULL
+	), month AS MATERIALIZED (
+		SELECT k.time_zone, k.hour, p.period_start, p.period_end
+		FROM (SELECT DISTINCT x.time_zone, billing.cycle_of(x.at) AS hour FROM deducted x) k
+		CROSS JOIN LATERAL billing.period_of('month', billing.cycle_start(k.hour), k.time_zone) p
+	), deduction AS MATERIALIZED (
+		SELECT d.account_id, d.meter, d.region, d.resource, d.time_zone, d.invoice_period, d.source, d.source_id,
+			CASE WHEN d.at >= m.period_end THEN m.period_end ELSE m.period_start END AS month, sum(d.units) AS units, sum(d.quantity) AS quantity
+		FROM deducted d JOIN month m ON m.time_zone = d.time_zone AND m.hour = billing.cycle_of(d.at)
+		GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+	), allowance_used AS (
+		UPDATE billing.allowance a SET used = a.used + d.units
+		FROM (SELECT x.account_id, x.source_id, sum(x.units) AS units FROM deduction x WHERE x.source = 'allowance' GROUP BY 1, 2) d
+		WHERE a.account_id = d.account_id AND a.allowance_id = d.source_id AND a.account_id >= account_from AND a.account_id < account_to
+	), package_used AS (
+		UPDATE billing.package p SET used = p.used + d.units,
+			state = CASE WHEN p.used + d.units = p.size AND p.state = 'active' THEN 'exhausted' ELSE p.state END
+		FROM (SELECT x.account_id, x.source_id, sum(x.units) AS units FROM deduction x WHERE x.source = 'package' GROUP BY 1, 2) d
+		WHERE p.account_id = d.account_id AND p.package_id = d.source_id AND p.account_id >= account_from AND p.account_id < account_to
+		RETURNING p.account_id, p.package_id, p.used = p.size AS is_exhausted
 	), new_position AS (
 		INSERT INTO billing.position (account_id, line_id, period_start, resource, price_id, period_end, quantity,
 			last_event_time, last_event_key, exact_amount, posted_amount, closes_at)
@@ -208,9 +355,13 @@ BEGIN
 			closes_at = excluded.closes_at
 	), charged AS (
 		INSERT INTO billing.charge (account_id, cycle, period_start, meter, region, resource, source, source_id,
-			quantity, exact_amount, amount, invoice_period)
+			quantity, units, exact_amount, amount, invoice_period)
+		SELECT d.account_id, the_cycle, d.month, d.meter, d.region, d.resource, d.source, d.source_id, d.quantity, d.units, 0, 0,
+			greatest(d.invoice_period, d.month)
+		FROM deduction d
+		UNION ALL
 		SELECT r.account_id, the_cycle, r.period_start, r.meter, r.region, r.resource, 'tariff', r.price_id,
-			r.quantity, r.exact_amount, r.amount,
+			r.quantity, NULL, r.exact_amount, r.amount,
 			greatest(r.invoice_period, CASE WHEN r.period_start > r.invoice_period
 				THEN (billing.period_of('month', r.period_start, r.time_zone)).period_start END)
 		FROM result r
@@ -220,12 +371,11 @@ BEGIN
 		SELECT r.account_id, sum(r.amount) AS amount FROM result r GROUP BY r.account_id HAVING sum(r.amount) <> 0
 	), wallet AS (
 		UPDATE billing.account_state s
-		SET balance = s.balance - m.amount, unbilled = s.unbilled + m.amount,
-			overdue_since = CASE WHEN s.balance - m.amount < -s.credit_limit
-				THEN coalesce(s.overdue_since, at) END
+		SET balance = s.balance - m.amount, unbilled = s.unbilled + m.amount
 		FROM moved m
 		WHERE s.account_id = m.account_id AND s.account_id >= account_from AND s.account_id < account_to
-		RETURNING s.account_id, s.balance, m.amount
+		RETURNING s.account_id, s.balance, m.amount,
+			billing._turns(s.balance, s.credit_limit, s.unbilled, s.not_due, s.state, s.overdue_since, s.low_balance_at, s.low_since) AS turns
 	), booked AS (
 		INSERT INTO billing.transfer (account_id, at, debit, credit, amount, balance_after, kind, source, source_id)
 		SELECT w.account_id, billing.cycle_start(the_cycle + 1), CASE WHEN w.amount > 0 THEN 'wallet' ELSE 'revenue' END,
@@ -238,7 +388,40 @@ BEGIN
 		WHERE NOT EXISTS (SELECT FROM billing.rated_price k WHERE k.price_id = n.price_id)
 		ON CONFLICT DO NOTHING
 	)
-	SELECT (SELECT count(*) FROM booked), (SELECT count(*) FROM charged) INTO accounts, charges;
+	SELECT (SELECT count(*) FROM booked), (SELECT count(*) FROM charged),
+		(SELECT array_agg(p.account_id) FROM package_used p WHERE p.is_exhausted),
+		(SELECT array_agg(p.package_id) FROM package_used p WHERE p.is_exhausted),
+		(SELECT array_agg(DISTINCT p.account_id) FROM put_off p), (SELECT array_agg(w.account_id) FROM wallet w WHERE w.turns)
+	INTO accounts, charges, exhausted_of, exhausted, renewing, turned;
+	PERFORM billing._note_exhausted(e.account_id, e.package_id, billing.cycle_start(the_cycle + 1)) FROM unnest(exhausted_of, exhausted) e(account_id, package_id);
+	IF turned IS NOT NULL THEN
+		PERFORM billing._turn_accounts(turned, billing.cycle_start(the_cycle + 1), at);
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._settle_pass(integer, bigint, bigint, boolean, bigint[], timestamptz)
+	IS 'settles one cycle for the accounts from account_from to before account_to, or those of them that are chosen; unless they are, it leaves out and returns those in which a package may have to renew itself first';
+
+CREATE FUNCTION billing._settle_accounts(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean, at timestamptz,
+	OUT accounts bigint, OUT charges bigint)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	first record;
+	second record;
+BEGIN
+	-- renewals take the money that is there before the cycle's charges do, plans before packages
+	PERFORM billing._renew_subscriptions(account_from, account_to, billing.cycle_start(the_cycle + 1) - interval '1 microsecond', at);
+	first := billing._settle_pass(the_cycle, account_from, account_to, with_unrated, NULL, at);
+	accounts := first.accounts;
+	charges := first.charges;
+	IF first.renewing IS NOT NULL THEN
+		PERFORM billing._renew_within(the_cycle, first.renewing, at);
+		second := billing._settle_pass(the_cycle, account_from, account_to, with_unrated, first.renewing, at);
+		accounts := accounts + second.accounts;
+		charges := charges + second.charges;
+	END IF;
 END
 $fn$;
 COMMENT ON FUNCTION billing._settle_accounts(integer, bigint, bigint, boolean, timestamptz)

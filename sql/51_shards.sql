@@ -70,6 +70,12 @@ BEGIN
 		 WHERE s.state = 'active' AND s.paid_until < 'infinity' AND s.paid_until <= until
 			AND s.account_id >= _next_timer.account_from AND s.account_id < _next_timer.account_to
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))),
+		(SELECT min(p.valid_until) FROM billing.package p
+		 WHERE p.state = 'active' AND p.valid_until <= until AND p.account_id >= _next_timer.account_from AND p.account_id < _next_timer.account_to
+			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = p.account_id))),
+		(SELECT min(p.valid_from) FROM billing.package p
+		 WHERE p.state = 'pending' AND p.valid_from <= until AND p.account_id >= _next_timer.account_from AND p.account_id < _next_timer.account_to
+			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = p.account_id))),
 		(SELECT min(v.expires_at) FROM billing.voucher v
 		 WHERE v.expired_at IS NULL AND v.expires_at < 'infinity' AND v.expires_at <= until
 			AND v.account_id >= _next_timer.account_from AND v.account_id < _next_timer.account_to
@@ -87,6 +93,7 @@ BEGIN
 	-- a renewal is placed before the end that it moves; an invoice holds all that the instant has brought
 	PERFORM billing._expire_vouchers(account_from, account_to, timer);
 	PERFORM billing._renew_subscriptions(account_from, account_to, timer, at);
+	PERFORM billing._turn_packages(account_from, account_to, timer);
 	PERFORM billing._end_subscriptions(account_from, account_to, timer, at);
 	PERFORM billing._close_positions(account_from, account_to, timer, at);
 	PERFORM billing._make_invoices(account_from, account_to, timer, at);

@@ -1,9 +1,13 @@
 -- What happens when a period is over: counters close, invoices are made and numbered.
 
 CREATE FUNCTION billing._close_positions(account_from bigint, account_to bigint, timer timestamptz, at timestamptz) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+DECLARE
+	turned bigint[];
+BEGIN
+	PERFORM billing._carry_levels(account_from, account_to, timer);
 	-- One charge for each position: its rounded total.  The charges that carried its quantities had no amount.  A window is
 	-- read now, and its charge carries what it says as well.
 	WITH measured AS MATERIALIZED (
@@ -63,17 +67,23 @@ AS $fn$
 		FROM step t WHERE t.amount <> 0 OR t.added <> 0 OR t.added_exact <> 0
 	), wallet AS (
 		UPDATE billing.account_state s
-		SET balance = s.balance - m.amount, unbilled = s.unbilled + m.amount,
-			overdue_since = CASE WHEN s.balance - m.amount < -s.credit_limit THEN coalesce(s.overdue_since, at) END
+		SET balance = s.balance - m.amount, unbilled = s.unbilled + m.amount
 		FROM (SELECT t.account_id, sum(t.amount) AS amount FROM total t GROUP BY t.account_id HAVING sum(t.amount) <> 0) m
 		WHERE s.account_id = m.account_id
-		RETURNING s.account_id, s.balance, m.amount
+		RETURNING s.account_id, s.balance, m.amount,
+			billing._turns(s.balance, s.credit_limit, s.unbilled, s.not_due, s.state, s.overdue_since, s.low_balance_at, s.low_since) AS turns
+	), booked AS (
+		INSERT INTO billing.transfer (account_id, at, debit, credit, amount, balance_after, kind, source, source_id)
+		SELECT w.account_id, timer, CASE WHEN w.amount > 0 THEN 'wallet' ELSE 'revenue' END,
+			CASE WHEN w.amount > 0 THEN 'revenue' ELSE 'wallet' END, abs(w.amount), w.balance, 'usage', 'cycle',
+			billing.cycle_of(timer - interval '1 microsecond')
+		FROM wallet w
 	)
-	INSERT INTO billing.transfer (account_id, at, debit, credit, amount, balance_after, kind, source, source_id)
-	SELECT w.account_id, timer, CASE WHEN w.amount > 0 THEN 'wallet' ELSE 'revenue' END,
-		CASE WHEN w.amount > 0 THEN 'revenue' ELSE 'wallet' END, abs(w.amount), w.balance, 'usage', 'cycle',
-		billing.cycle_of(timer - interval '1 microsecond')
-	FROM wallet w
+	SELECT array_agg(w.account_id) INTO turned FROM wallet w WHERE w.turns;
+	IF turned IS NOT NULL THEN
+		PERFORM billing._turn_accounts(turned, timer, at);
+	END IF;
+END
 $fn$;
 COMMENT ON FUNCTION billing._close_positions(bigint, bigint, timestamptz, timestamptz)
 	IS 'posts the positions whose counter period closes at an instant, where money moves at its end';
@@ -82,6 +92,8 @@ CREATE FUNCTION billing._make_invoices(account_from bigint, account_to bigint, t
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+DECLARE
+	turned bigint[];
 BEGIN
 	-- Lock first, read after: a correction in flight is waited for, and then seen.
 	PERFORM 1 FROM billing.account_state s
@@ -127,15 +139,21 @@ BEGIN
 	), mark AS (
 		SELECT g.account_id, coalesce(min(g.charge_id) FILTER (WHERE g.later) - 1, max(g.charge_id)) AS charge_id
 		FROM gathered g GROUP BY g.account_id
+	), moved AS (
+		UPDATE billing.account_state s
+		SET invoice_period = p.period_start, next_invoice_at = p.period_end, unbilled = s.unbilled - coalesce(m.total, 0),
+			not_due = s.not_due + greatest(coalesce(m.total, 0), 0), invoiced_charge_id = coalesce(k.charge_id, s.invoiced_charge_id)
+		FROM due d
+		LEFT JOIN made m USING (account_id)
+		LEFT JOIN mark k USING (account_id)
+		CROSS JOIN LATERAL billing.period_of('month', d.next_invoice_at, d.time_zone) p
+		WHERE s.account_id = d.account_id
+		RETURNING s.account_id, billing._turns(s.balance, s.credit_limit, s.unbilled, s.not_due, s.state, s.overdue_since, s.low_balance_at, s.low_since) AS turns
 	)
-	UPDATE billing.account_state s
-	SET invoice_period = p.period_start, next_invoice_at = p.period_end, unbilled = s.unbilled - coalesce(m.total, 0),
-		invoiced_charge_id = coalesce(k.charge_id, s.invoiced_charge_id)
-	FROM due d
-	LEFT JOIN made m USING (account_id)
-	LEFT JOIN mark k USING (account_id)
-	CROSS JOIN LATERAL billing.period_of('month', d.next_invoice_at, d.time_zone) p
-	WHERE s.account_id = d.account_id;
+	SELECT array_agg(m.account_id) INTO turned FROM moved m WHERE m.turns;
+	IF turned IS NOT NULL THEN
+		PERFORM billing._turn_accounts(turned, timer, at);
+	END IF;
 END
 $fn$;
 COMMENT ON FUNCTION billing._make_invoices(bigint, bigint, timestamptz, timestamptz)
@@ -160,13 +178,14 @@ BEGIN
 	-- Only months that every shard has behind it: then their order does not depend on who was first.
 	SELECT billing.cycle_start(min(h.timers_through)) INTO passed FROM billing.shard h;
 	WITH next AS (
-		SELECT i.account_id, i.invoice_id, a.payment_terms,
+		SELECT i.account_id, i.invoice_id, i.total, a.payment_terms,
 			row_number() OVER (ORDER BY i.period_end, i.account_id) AS n
 		FROM billing.invoice i JOIN billing.account a USING (account_id)
 		WHERE i.number IS NULL AND i.period_end <= passed
 	)
 	UPDATE billing.invoice i
-	SET number = last + x.n, issued_at = _number_invoices.at, due_at = _number_invoices.at + coalesce(x.payment_terms, interval '0')
+	SET number = last + x.n, issued_at = _number_invoices.at, due_at = _number_invoices.at + coalesce(x.payment_terms, interval '0'),
+		awaits_due = x.payment_terms IS NOT NULL AND x.total > 0
 	FROM next x WHERE i.account_id = x.account_id AND i.invoice_id = x.invoice_id;
 	GET DIAGNOSTICS given = ROW_COUNT;
 	UPDATE billing.number_series n SET last_number = last + given WHERE n.series = 'invoice' AND given > 0;

@@ -27,8 +27,11 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 BEGIN
-	-- What settles does so when its cycle is over; a timer when the cycle that holds its instant is.
-	RETURN (SELECT min(billing.cycle_start(n.cycle + 1) + i.settle_delay)
+	-- What settles does so when its cycle is over; a timer when the cycle that holds its instant is.  A step is applied
+	-- just after its instant, which is the last to pay; one that a ring has left undone waits for the next.
+	RETURN least((SELECT min(d.next_at) + interval '1 microsecond' FROM billing._due_subjects(coalesce((SELECT h.at FROM billing.heartbeat h), '-infinity')) d
+		WHERE d.next_at < until),
+	(SELECT min(billing.cycle_start(n.cycle + 1) + i.settle_delay)
 	FROM billing.barrier b
 	CROSS JOIN billing.installation i
 	CROSS JOIN LATERAL (VALUES
@@ -41,13 +44,27 @@ BEGIN
 		  WHERE s.renew_at > billing.cycle_start(b.cycle))),
 		((SELECT billing.cycle_of(min(s.paid_until) - interval '1 microsecond') FROM billing.subscription s
 		  WHERE s.state = 'active' AND s.paid_until < 'infinity' AND s.paid_until > billing.cycle_start(b.cycle))),
+		((SELECT billing.cycle_of(min(p.valid_until) - interval '1 microsecond') FROM billing.package p
+		  WHERE p.state = 'active' AND p.valid_until > billing.cycle_start(b.cycle))),
+		((SELECT billing.cycle_of(min(p.valid_from) - interval '1 microsecond') FROM billing.package p
+		  WHERE p.state = 'pending' AND p.valid_from > billing.cycle_start(b.cycle))),
 		((SELECT billing.cycle_of(min(v.expires_at) - interval '1 microsecond') FROM billing.voucher v
 		  WHERE v.expired_at IS NULL AND v.expires_at < 'infinity' AND v.expires_at > billing.cycle_start(b.cycle)))) n(cycle)
 	WHERE b.mark = 'watermark' AND n.cycle IS NOT NULL
-		AND billing.cycle_start(n.cycle + 1) + i.settle_delay <= until);
+		AND billing.cycle_start(n.cycle + 1) + i.settle_delay <= until));
 END
 $fn$;
 COMMENT ON FUNCTION billing._next_due(timestamptz) IS 'the next instant, up to until, at which a tick has something to do; NULL: none';
+
+CREATE FUNCTION billing._left_undone(until timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT h.at FROM billing.heartbeat h
+	WHERE h.at <= until AND EXISTS (SELECT FROM billing._due_subjects('-infinity') d WHERE d.next_at < h.at)
+$fn$;
+COMMENT ON FUNCTION billing._left_undone(timestamptz)
+	IS 'the instant of the last ring, where a step was due before it and is not applied: a call that bore an earlier instant came after it; NULL: none';
 
 CREATE FUNCTION billing._job_ahead(at timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE

@@ -27,6 +27,8 @@ DECLARE
 	l record;
 	p record;
 	before record;
+	base numeric;
+	old_base numeric;
 	line record;
 	seen record;
 	closes timestamptz;
@@ -61,6 +63,8 @@ BEGIN
 	FROM billing.charge x JOIN billing.price y ON y.price_id = x.source_id
 	WHERE x.account_id = c.account_id AND x.charge_id < c.charge_id AND x.source = 'tariff' AND y.line_id = l.line_id
 		AND x.period_start = c.period_start AND (l.scope = 'account' OR x.resource = c.resource);
+	base := billing._carried(c.account_id, p.price_id, c.period_start, CASE l.scope WHEN 'resource' THEN c.resource ELSE '' END, c.cycle);
+	old_base := billing._carried(c.account_id, p.price_id, c.period_start, CASE l.scope WHEN 'resource' THEN c.resource ELSE '' END, c.cycle - 1);
 	SELECT o.closes_at INTO closes FROM billing.position o
 	WHERE o.account_id = c.account_id AND o.line_id = l.line_id AND o.price_id = p.price_id
 		AND o.period_start = c.period_start AND o.resource = CASE l.scope WHEN 'resource' THEN c.resource ELSE '' END;
@@ -79,6 +83,8 @@ BEGIN
 	RETURN QUERY SELECT 1, 'usage', c.quantity, NULL::numeric, NULL::numeric,
 		CASE WHEN billing._is_windowed(seen.aggregation)
 			THEN format('%s of %s in the counter period, read when it closed or when late events were settled', seen.aggregation, c.meter)
+			WHEN c.quantity = 0 AND c.exact_amount <> 0 AND base IS NOT NULL
+			THEN format('late usage of an earlier price, settled with the cycle of %s, moves the counter that this one carries on', c.cycle_start)
 			WHEN c.quantity = 0 AND c.exact_amount = 0
 			THEN format('the counter period of %s closed; its quantities came with earlier charges', l.meter)
 			ELSE format('%s events of %s%s%s%s, settled with the cycle of %s%s', CASE WHEN seen.events > 0 THEN seen.events::text ELSE 'earlier' END, c.meter,
@@ -91,16 +97,22 @@ BEGIN
 			CASE WHEN billing._is_conditional(p.properties, p.weekdays, p.time_from, p.time_to)
 				THEN format(', for properties %s, weekdays %s, %s to %s', p.properties, p.weekdays, p.time_from, p.time_to) ELSE '' END);
 	RETURN QUERY SELECT 3, 'counter before', coalesce(before.quantity, 0), NULL::numeric, before.exact,
-		format('in the %s from %s', l.counter, c.period_start);
+		format('in the %s from %s%s', l.counter, c.period_start,
+			CASE WHEN base IS NOT NULL THEN format(', on top of %s of the prices before it', base) ELSE '' END);
 	IF billing.tariff_each(p.tariff) THEN
 		RETURN QUERY SELECT 4, 'events', c.quantity, NULL::numeric, c.exact_amount, 'each priced on its own: billing.rate(tariff, quantity), added up';
+	END IF;
+	IF c.quantity = 0 AND c.exact_amount <> 0 AND base IS NOT NULL THEN
+		RETURN QUERY SELECT 4, 'counter carried on', 0::numeric, NULL::numeric, c.exact_amount,
+			format('billing.rate_between(tariff, %s, %s) in place of billing.rate_between(tariff, %s, %s)', base, before.quantity, old_base, before.quantity);
 	END IF;
 	-- tier 0 is what a tariff's min, max and digits change
 	RETURN QUERY SELECT 4, CASE WHEN t.tier = 0 THEN 'limits' ELSE format('tier %s', t.tier) END, t.quantity, t.price, t.amount,
 		CASE WHEN t.tier = 0 THEN 'the tariff''s min, max and digits'
 			ELSE format('%s to %s: %s per %s%s', t.lower, coalesce(t.upper::text, 'beyond'), t.price, t.per,
 				CASE WHEN t.flat <> 0 THEN format(', flat %s', t.flat) ELSE '' END) END
-		FROM billing._tier_steps(p.tariff, before.quantity, coalesce(before.quantity, 0) + c.quantity) t
+		FROM billing._tier_steps(p.tariff, CASE WHEN base IS NULL THEN before.quantity ELSE base + coalesce(before.quantity, 0) END,
+			coalesce(base, 0) + coalesce(before.quantity, 0) + c.quantity) t
 		WHERE NOT billing.tariff_each(p.tariff);
 	RETURN QUERY SELECT 5, 'counter after', coalesce(before.quantity, 0) + c.quantity, NULL::numeric, before.exact + c.exact_amount,
 		format('exact amount of this charge: %s', c.exact_amount);
@@ -126,6 +138,7 @@ DECLARE
 	m record;
 	p record;
 	used numeric;
+	base numeric;
 BEGIN
 	PERFORM billing._check_installed();
 	IF num_nulls(quote.quantity, quote.region) > 0 OR NOT coalesce(isfinite(quote.at), false) THEN
@@ -157,6 +170,10 @@ BEGIN
 	SELECT o.quantity INTO used FROM billing.position o, billing.period_of(p.counter, quote.at, a.time_zone) t
 	WHERE o.account_id = a.account_id AND o.line_id = p.line_id AND o.price_id = p.price_id
 		AND o.period_start = t.period_start AND o.resource = '' AND NOT billing.tariff_each(p.tariff);
+	base := billing._carried(a.account_id, p.price_id, (SELECT t.period_start FROM billing.period_of(p.counter, quote.at, a.time_zone) t), '');
+	IF base IS NOT NULL THEN
+		used := base + coalesce(used, 0);
+	END IF;
 	RETURN QUERY SELECT t.*, a.currency
 	FROM billing._tier_steps(p.tariff, used, CASE WHEN m.aggregation IN ('sum', 'count') THEN coalesce(used, 0) + quote.quantity
 		WHEN m.aggregation = 'max' THEN greatest(used, quote.quantity) ELSE quote.quantity END) t;

@@ -22,7 +22,7 @@ AS $fn$
 	UNION ALL
 	SELECT 'overdue', a.account_id, format('balance %s, credit limit %s, overdue since %s', s.balance, s.credit_limit, s.overdue_since)
 	FROM billing.account a JOIN billing.account_state s USING (account_id)
-	WHERE (s.balance < -s.credit_limit) <> (s.overdue_since IS NOT NULL)
+	WHERE billing._is_overdue(s.balance, s.credit_limit, s.unbilled, s.not_due) <> (s.overdue_since IS NOT NULL) AND s.state <> 'closed'
 	UNION ALL
 	SELECT 'event', t.account_id, format('transfer %s: %s from %s to %s', t.transfer_id, t.kind, t.debit, t.credit)
 	FROM billing.transfer t
@@ -75,10 +75,16 @@ AS $fn$
 		ON c.account_id = o.account_id AND c.line_id = o.line_id AND c.period_start = o.period_start AND c.resource = o.resource
 	WHERE coalesce(o.amount, 0) <> coalesce(c.amount, 0)
 	UNION ALL
-	SELECT 'position and tariff', o.account_id, format('price %s, period %s: %s for %s', o.price_id, o.period_start, o.exact_amount, o.quantity)
-	FROM billing.position o JOIN billing.price p USING (price_id)
+	SELECT 'position and tariff', o.account_id, format('price %s, period %s: %s for %s%s', o.price_id, o.period_start, o.exact_amount, o.quantity,
+		CASE WHEN o.base IS NOT NULL THEN format(' on top of %s', o.base) ELSE '' END)
+	FROM (SELECT r.*, sum(r.quantity) OVER (PARTITION BY r.account_id, r.line_id, r.period_start, r.resource, r.run
+			ORDER BY r.valid_from, r.price_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS base
+		FROM (SELECT o.*, p.tariff, p.valid_from, count(*) FILTER (WHERE p.counter_on_change = 'restart') OVER (
+				PARTITION BY o.account_id, o.line_id, o.period_start, o.resource ORDER BY p.valid_from, p.price_id) AS run
+			FROM billing.position o JOIN billing.price p USING (price_id)) r) o
 	-- what prices each event can not be told from the sum of their quantities
-	WHERE NOT billing.tariff_each(p.tariff) AND o.exact_amount <> billing.rate(p.tariff, o.quantity)
+	WHERE NOT billing.tariff_each(o.tariff)
+		AND o.exact_amount <> CASE WHEN o.base IS NULL THEN billing.rate(o.tariff, o.quantity) ELSE billing.rate_between(o.tariff, o.base, o.quantity) END
 		AND NOT (o.closes_at = o.period_end AND o.exact_amount = 0 AND o.quantity = 0)
 	UNION ALL
 	SELECT 'position and posting', o.account_id, format('line %s, period %s: %s posted of %s', o.line_id, o.period_start, o.posted, o.exact)
@@ -110,23 +116,24 @@ AS $fn$
 	-- Settled usage is what charges and positions were made of; what could not be rated is in unrated; nothing is in neither.
 	WITH settled AS MATERIALIZED (
 		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, m.aggregation,
-			a.account_id IS NOT NULL AS has_account
+			a.account_id IS NOT NULL AS has_account, CASE m.aggregation WHEN 'count' THEN 1 ELSE u.quantity END - coalesce(w.quantity, 0) AS counted
 		FROM billing.usage u
+		LEFT JOIN billing.unrated w USING (account_id, meter, event_key, event_time)
 		JOIN billing.shard h ON u.account_id >= h.account_from AND u.account_id < h.account_to AND billing.cycle_of(u.arrived, u.event_time) < h.settled_through
 		LEFT JOIN billing.account a ON a.account_id = u.account_id
 		LEFT JOIN billing.meter m ON m.meter = u.meter
-		WHERE NOT EXISTS (SELECT FROM billing.unrated r WHERE (r.account_id, r.meter, r.event_key, r.event_time)
-				= (u.account_id, u.meter, u.event_key, u.event_time))
+		-- of one that was deducted in part and has no price for the rest, that part
+		WHERE (w.account_id IS NULL OR w.quantity IS NOT NULL)
 			AND NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = u.account_id AND billing.cycle_of(u.arrived, u.event_time) >= q.from_cycle)
 	)
 	SELECT 'usage and charges', coalesce(u.account_id, c.account_id),
 		format('%s in "%s" by "%s": usage %s, charges %s', coalesce(u.meter, c.meter), coalesce(u.region, c.region),
 			coalesce(u.resource, c.resource), u.quantity, c.quantity)
-	FROM (SELECT s.account_id, s.meter, s.region, s.resource, CASE s.aggregation WHEN 'sum' THEN sum(s.quantity) ELSE count(*) END AS quantity
+	FROM (SELECT s.account_id, s.meter, s.region, s.resource, sum(s.counted) AS quantity
 		FROM settled s WHERE s.aggregation IN ('sum', 'count') GROUP BY s.account_id, s.meter, s.region, s.resource, s.aggregation) u
 	FULL JOIN (SELECT c.account_id, c.meter, c.region, c.resource, sum(c.quantity) AS quantity
 		FROM billing.charge c JOIN billing.meter m USING (meter)
-		WHERE c.source = 'tariff' AND m.aggregation IN ('sum', 'count') GROUP BY c.account_id, c.meter, c.region, c.resource) c
+		WHERE c.source IN ('allowance', 'package', 'tariff') AND m.aggregation IN ('sum', 'count') GROUP BY c.account_id, c.meter, c.region, c.resource) c
 		ON c.account_id = u.account_id AND c.meter = u.meter AND c.region = u.region AND c.resource = u.resource
 	WHERE coalesce(u.quantity, 0) <> coalesce(c.quantity, 0)
 	UNION ALL
@@ -147,6 +154,18 @@ AS $fn$
 	CROSS JOIN LATERAL billing._window_quantities(h.account_from, h.account_to, NULL, h.timers_through) w
 	JOIN billing.position o USING (account_id, line_id, period_start, resource, price_id)
 	WHERE o.quantity <> w.quantity AND NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = w.account_id)
+	UNION ALL
+	SELECT 'level without position', k.account_id, format('line %s, period %s, price %s, resource "%s": a level of %s holds', w.line_id, w.period_start, w.price_id, w.resource, k.meter)
+	FROM (SELECT DISTINCT o.account_id, l.meter, h.timers_through
+		FROM billing.position o JOIN billing.price_line l USING (line_id) JOIN billing.meter m ON m.meter = l.meter AND m.aggregation = 'time_weighted'
+		JOIN billing.shard h ON o.account_id >= h.account_from AND o.account_id < h.account_to
+		WHERE NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = o.account_id)) k
+	CROSS JOIN LATERAL billing._level_positions(k.account_id, k.meter, '-infinity', k.timers_through, billing.cycle_start(k.timers_through)) w
+	WHERE NOT EXISTS (SELECT FROM billing.position o
+			WHERE (o.account_id, o.line_id, o.period_start, o.resource, o.price_id) = (k.account_id, w.line_id, w.period_start, w.resource, w.price_id))
+		-- what follows from a position opens when it closes
+		AND NOT EXISTS (SELECT FROM billing.position o JOIN billing.price_line l USING (line_id)
+			WHERE o.account_id = k.account_id AND l.meter = k.meter AND o.closes_at IS NOT NULL AND o.period_start <= w.period_start)
 	UNION ALL
 	SELECT 'last value', o.account_id, format('line %s, period %s: no usage row of %s says %s', o.line_id, o.period_start, o.last_event_time, o.quantity)
 	FROM billing.position o JOIN billing.price_line l USING (line_id) JOIN billing.meter m USING (meter)
@@ -266,8 +285,10 @@ BEGIN
 		UNION ALL SELECT * FROM billing._verify_positions()
 		UNION ALL SELECT * FROM billing._verify_usage()
 		UNION ALL SELECT * FROM billing._verify_invoices()
+		UNION ALL SELECT * FROM billing._verify_packages()
+		UNION ALL SELECT * FROM billing._verify_lifecycle()
 		UNION ALL SELECT * FROM billing._verify_orders()
 		UNION ALL SELECT * FROM billing._verify_subscriptions();
 END
 $fn$;
-COMMENT ON FUNCTION billing.verify() IS 'recomputes balances, positions, charges, invoices, orders and plans from nothing; a row for each thing that is wrong: none, always';
+COMMENT ON FUNCTION billing.verify() IS 'recomputes balances, positions, charges, invoices, orders, plans, packages and states from nothing; a row for each thing that is wrong: none, always';

@@ -36,13 +36,16 @@ BEGIN
 		CASE WHEN i.version = billing._extension_version() THEN '' ELSE 'SELECT billing.migrate();' END
 	FROM billing.installation i
 	UNION ALL
-	SELECT 'heartbeat', coalesce(health.at - h.at < interval '5 minutes', false), coalesce((health.at - h.at)::text, 'never'),
+	SELECT 'heartbeat', coalesce(health.at - h.at BETWEEN interval '-1 minute' AND interval '5 minutes', false), coalesce((health.at - h.at)::text, 'never'),
 		CASE WHEN h.at IS NULL THEN 'billing.tick() has not come to its end yet'
+			WHEN h.at > health.at + interval '1 minute' THEN format('the last ring was for %s, which is still to come: the test clock was here, or a clock is wrong', h.at)
 			ELSE format('the last ring was for %s and came to its end at %s', h.at, h.rung_at) END
 	FROM (VALUES (1)) one LEFT JOIN billing.heartbeat h ON true
 	UNION ALL
 	SELECT 'watermark', health.at - (billing.cycle_start(b.cycle) + i.settle_delay) BETWEEN interval '0' AND interval '70 minutes',
-		billing.cycle_start(b.cycle)::text, 'usage that arrives now settles with this hour at the earliest'
+		billing.cycle_start(b.cycle)::text, CASE WHEN billing.cycle_start(b.cycle) > health.at
+			THEN 'it is ahead of the clock: usage that arrives now settles with this hour at the earliest, and nothing is settled until it is over'
+			ELSE 'usage that arrives now settles with this hour at the earliest' END
 	FROM billing.barrier b CROSS JOIN billing.installation i WHERE b.mark = 'watermark'
 	UNION ALL
 	SELECT 'drained', d.cycle = w.cycle, format('%s cycles behind the watermark', w.cycle - d.cycle),
@@ -59,6 +62,20 @@ BEGIN
 		coalesce(string_agg(format('account %s since the cycle of %s: %s (%s)', q.account_id, billing.cycle_start(q.from_cycle), q.error, q.error_code), '; '
 			ORDER BY q.account_id) FILTER (WHERE q.n <= 10), '')
 	FROM (SELECT w.*, row_number() OVER (ORDER BY w.account_id) AS n FROM billing.quarantine w) q
+	UNION ALL
+	SELECT 'timers', coalesce(health.at - min(d.next_at) < interval '5 minutes', true), coalesce((health.at - min(d.next_at))::text, 'none due'),
+		CASE WHEN count(d.next_at) > 0 THEN format('the oldest step that is due and not applied was due at %s', min(d.next_at)) ELSE '' END
+	FROM billing._due_subjects('-infinity') d WHERE d.next_at < health.at
+	UNION ALL
+	SELECT 'timers in quarantine', count(*) = 0, format('%s subjects', count(*)),
+		coalesce(string_agg(format('%s %s of account %s since %s: %s (%s)', q.subject, q.subject_id, q.account_id, q.since, q.error, q.error_code), '; '
+			ORDER BY q.account_id) FILTER (WHERE q.n <= 10), '')
+	FROM (SELECT w.*, row_number() OVER (ORDER BY w.account_id) AS n FROM billing.lifecycle_quarantine w) q
+	UNION ALL
+	SELECT 'notices', coalesce(health.at - min(n.claimed_at) < interval '1 hour', true), format('%s to deliver', count(*)),
+		CASE WHEN min(n.claimed_at) IS NOT NULL THEN format('one that was claimed at %s is not acknowledged', min(n.claimed_at))
+			WHEN count(*) > 0 THEN format('the oldest is of %s; SELECT * FROM billing.claim_notices();', min(n.at)) ELSE '' END
+	FROM billing.notice n WHERE n.acknowledged_at IS NULL
 	UNION ALL
 	SELECT 'unrated usage', count(*) = 0, format('%s rows', count(*)), CASE WHEN count(*) > 0 THEN 'SELECT * FROM billing.unrated_usage;' ELSE '' END
 	FROM billing.unrated

@@ -60,7 +60,7 @@
 #define ERRCODE_BILLING_PLAN_CHANGE_REFUSED MAKE_SQLSTATE('U', 'B', '0', '4', '5')
 #define ERRCODE_BILLING_NOT_REFUNDABLE MAKE_SQLSTATE('U', 'B', '0', '4', '6')
 #define ERRCODE_BILLING_UNKNOWN_SUBSCRIPTION MAKE_SQLSTATE('U', 'B', '0', '4', '7')
-#define ERRCODE_BILLING_UNKNOWN_RESOURCE MAKE_SQLSTATE('U', 'B', '0', '4', '8')
+#define ERRCODE_BILLING_PLAN_NEEDS_RESOURCE MAKE_SQLSTATE('U', 'B', '0', '4', '8')
 #define ERRCODE_BILLING_ALREADY_CANCELLED MAKE_SQLSTATE('U', 'B', '0', '4', '9')
 
 /* UBT: the tariff type. A quantity beyond a tariff's hard last tier */

@@ -170,6 +170,8 @@ ring(const Call *call, TimestampTz at)
 {
 	do_once(call, "SELECT billing._advance_to($1, $2)", at);
 	settle_all(call, at);
+	do_all(call, "SELECT billing._lifecycle_step($1)", at);
+	do_all(call, "SELECT billing._announce_notices()", at);
 	do_all(call, "SELECT billing._make_partitions($2)", at);
 	do_once(call, "SELECT billing._heartbeat($1)", at);
 }
@@ -250,12 +252,15 @@ billing_run(PG_FUNCTION_ARGS)
 	Call call = begin_call(fcinfo, "run", "billing.run()", &until);
 	TimestampTz last = DT_NOBEGIN;
 
+	bool none;
+	TimestampTz next;
+
 	check(&call, until, true);
+	next = DatumGetTimestampTz(step(&call, "SELECT billing._left_undone($1)", until, &none));
+	if (!none)
+		ring(&call, last = next);
 	for (;;)
 	{
-		bool none;
-		TimestampTz next;
-
 		next = DatumGetTimestampTz(step(&call, "SELECT billing._next_due($1)", until, &none));
 		if (none || next > until)
 			break;

@@ -24,18 +24,42 @@ CREATE TABLE billing.account_state (
 	balance numeric NOT NULL DEFAULT 0,
 	credit_limit numeric NOT NULL DEFAULT 0 CHECK (credit_limit >= 0 AND credit_limit < 'Infinity'),
 	unbilled numeric NOT NULL DEFAULT 0,
+	not_due numeric,
+	state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'overdue', 'suspended', 'released', 'closed')),
+	state_since timestamptz NOT NULL DEFAULT '-infinity',
 	overdue_since timestamptz,
+	lifecycle_id bigint,
+	step integer NOT NULL DEFAULT 0,
+	applied_at timestamptz,
+	next_at timestamptz,
+	cleared_at timestamptz,
+	cleared_since timestamptz,
+	low_balance_at numeric CHECK (low_balance_at > '-Infinity' AND low_balance_at < 'Infinity'),
+	low_since timestamptz,
 	invoice_period timestamptz NOT NULL,
 	next_invoice_at timestamptz NOT NULL,
 	invoiced_charge_id bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 70);
 CREATE INDEX account_state_next_invoice ON billing.account_state (next_invoice_at, account_id);
+CREATE INDEX account_state_next ON billing.account_state (next_at, account_id) WHERE next_at IS NOT NULL;
 COMMENT ON TABLE billing.account_state IS 'what changes about an account; every posting updates it, and its row lock orders the postings of one account';
 COMMENT ON COLUMN billing.account_state.account_id IS 'the account';
 COMMENT ON COLUMN billing.account_state.balance IS 'money in its wallet; negative: the customer owes us';
 COMMENT ON COLUMN billing.account_state.credit_limit IS 'how far the balance may go below 0 before the account is overdue';
 COMMENT ON COLUMN billing.account_state.unbilled IS 'charges posted and not yet on an invoice';
-COMMENT ON COLUMN billing.account_state.overdue_since IS 'when the debit was booked that took the balance below minus the credit limit; NULL while it is not below';
+COMMENT ON COLUMN billing.account_state.not_due IS 'of an account with payment terms, once an invoice has reached its due instant: what is on newer invoices; a debt beyond this and unbilled is late';
+COMMENT ON COLUMN billing.account_state.state IS 'active, overdue, suspended, released or closed';
+COMMENT ON COLUMN billing.account_state.state_since IS 'since when';
+COMMENT ON COLUMN billing.account_state.overdue_since
+	IS 'anchor of its chain of steps: effective instant of the debit that took the balance below minus the credit limit, or at which an invoice was due unpaid; NULL while it is neither';
+COMMENT ON COLUMN billing.account_state.lifecycle_id IS 'version of the policy that the chain follows, or followed';
+COMMENT ON COLUMN billing.account_state.step IS 'last step applied; 0: none yet';
+COMMENT ON COLUMN billing.account_state.applied_at IS 'effective instant of the last step applied that does not count back';
+COMMENT ON COLUMN billing.account_state.next_at IS 'last instant to pay before the next step; NULL: none is to come';
+COMMENT ON COLUMN billing.account_state.cleared_at IS 'when the last chain ended; a debit of the same instant takes it up again, since only the sum of an instant counts';
+COMMENT ON COLUMN billing.account_state.cleared_since IS 'overdue_since of that chain';
+COMMENT ON COLUMN billing.account_state.low_balance_at IS 'a notice is written when the balance falls below this; NULL: never';
+COMMENT ON COLUMN billing.account_state.low_since IS 'since when it is below';
 COMMENT ON COLUMN billing.account_state.invoice_period IS 'start of the calendar month that the next invoice gathers';
 COMMENT ON COLUMN billing.account_state.next_invoice_at IS 'end of that month';
 COMMENT ON COLUMN billing.account_state.invoiced_charge_id IS 'every charge up to this one is on an invoice';

@@ -10,10 +10,12 @@ CREATE TABLE billing.invoice (
 	total numeric NOT NULL CHECK (total = subtotal + tax),
 	issued_at timestamptz,
 	due_at timestamptz,
+	awaits_due boolean NOT NULL DEFAULT false,
 	PRIMARY KEY (account_id, invoice_id)
 );
+CREATE INDEX invoice_due ON billing.invoice (due_at, account_id) WHERE awaits_due;
 CREATE INDEX invoice_unnumbered ON billing.invoice (period_end, account_id) WHERE number IS NULL;
-COMMENT ON TABLE billing.invoice IS 'monthly invoices; only number, issued_at and due_at are filled in later, once';
+COMMENT ON TABLE billing.invoice IS 'monthly invoices; only number, issued_at and due_at are filled in later, once, and awaits_due goes by';
 COMMENT ON COLUMN billing.invoice.account_id IS 'the account';
 COMMENT ON COLUMN billing.invoice.invoice_id IS 'identity of the invoice';
 COMMENT ON COLUMN billing.invoice.number IS 'gapless number in the installation; NULL until every shard has passed the period';
@@ -25,6 +27,7 @@ COMMENT ON COLUMN billing.invoice.tax IS 'tax on it; 0 until tax rates exist';
 COMMENT ON COLUMN billing.invoice.total IS 'subtotal + tax; posted to the wallet already by its charges';
 COMMENT ON COLUMN billing.invoice.issued_at IS 'when it got its number';
 COMMENT ON COLUMN billing.invoice.due_at IS 'issued_at + the account''s payment terms';
+COMMENT ON COLUMN billing.invoice.awaits_due IS 'of an account with payment terms: its due instant is still to come, and makes the account overdue if it is unpaid then';
 
 CREATE TABLE billing.invoice_line (
 	account_id bigint NOT NULL,

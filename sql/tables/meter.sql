@@ -2,24 +2,27 @@ CREATE TABLE billing.meter (
 	meter text COLLATE "C" PRIMARY KEY CONSTRAINT meter_has_a_name CHECK (meter <> ''),
 	unit text NOT NULL,
 	aggregation text NOT NULL CONSTRAINT meter_aggregation_is_known CHECK (aggregation IN ('sum', 'count', 'max', 'last',
-		'percentile', 'peak_mean', 'unique')),
+		'percentile', 'peak_mean', 'unique', 'time_weighted')),
 	sample_window interval NOT NULL DEFAULT '5 minutes'
 		CONSTRAINT meter_sample_window_is_up_to_a_day CHECK (sample_window BETWEEN interval '1 second' AND interval '24 hours'),
 	percent numeric NOT NULL DEFAULT 95 CONSTRAINT meter_percent_is_above_0_up_to_100 CHECK (percent > 0 AND percent <= 100),
 	top_days integer CONSTRAINT meter_top_days_are_1_or_more CHECK (top_days >= 1),
 	by_valid_days boolean NOT NULL DEFAULT false,
-	unique_property text
+	unique_property text,
+	time_unit text NOT NULL DEFAULT 'hour'
+		CONSTRAINT meter_time_unit_is_known CHECK (time_unit IN ('second', 'minute', 'hour', 'day', 'period'))
 );
 COMMENT ON TABLE billing.meter IS 'catalogue: what is measured';
 COMMENT ON COLUMN billing.meter.meter IS 'name of the meter';
 COMMENT ON COLUMN billing.meter.unit IS 'unit of its quantities, shown to people';
 COMMENT ON COLUMN billing.meter.aggregation
-	IS 'how the usage of a counter period becomes one quantity: sum of quantities, count of rows, max (the highest), last (that of the latest event_time, then event_key); read once, when the period closes: percentile (of its samples), peak_mean (mean of the days'' highest samples), unique (different resources, or values of a property)';
+	IS 'how the usage of a counter period becomes one quantity: sum of quantities, count of rows, max (the highest), last (that of the latest event_time, then event_key); read once, when the period closes: percentile (of its samples), peak_mean (mean of the days'' highest samples), unique (different resources, or values of a property), time_weighted (a level that holds until the next event of its region and resource, times time)';
 COMMENT ON COLUMN billing.meter.sample_window IS 'of percentile and peak_mean: quantities within one such window of time are added up to one sample';
 COMMENT ON COLUMN billing.meter.percent IS 'of percentile: 95 drops floor(n * 5 %) samples from the top and takes the next';
 COMMENT ON COLUMN billing.meter.top_days IS 'of peak_mean: so many highest days; NULL: all days with usage above 0';
 COMMENT ON COLUMN billing.meter.by_valid_days IS 'of percentile and peak_mean: times the days with usage above 0, divided by the days of the period';
 COMMENT ON COLUMN billing.meter.unique_property IS 'of unique: the property whose different values are counted; NULL: the different resources';
+COMMENT ON COLUMN billing.meter.time_unit IS 'of time_weighted: the quantity is level times seconds, divided by one of these, a day being 24 hours; period: by the counter period, so that it is the mean level';
 
 CREATE TRIGGER meter_guard BEFORE UPDATE OR DELETE ON billing.meter
 	FOR EACH ROW EXECUTE FUNCTION billing._guard_catalogue();

@@ -74,16 +74,21 @@ CREATE TABLE billing.package (
 	voucher_paid numeric NOT NULL,
 	order_id bigint NOT NULL,
 	renews bigint,
-	next_offer text COLLATE "C",
-	next_resources text[] COLLATE "C",
+	requires_plan text[] COLLATE "C",
+	max_resources integer,
+	cut_off boolean NOT NULL,
+	priority integer NOT NULL,
 	bought_at timestamptz NOT NULL,
 	PRIMARY KEY (account_id, package_id),
 	FOREIGN KEY (account_id, order_id) REFERENCES billing.purchase,
 	FOREIGN KEY (account_id, renews) REFERENCES billing.package,
 	CHECK (valid_from < valid_until)
 ) WITH (fillfactor = 70);
-CREATE INDEX package_open ON billing.package (account_id, valid_until) WHERE used < size AND state <> 'refunded';
-CREATE INDEX package_ends ON billing.package (valid_until, account_id) WHERE state IN ('pending', 'active') OR auto_renew;
+-- not for unused ones alone: an index that knows `used` would make every deduction rewrite all indexes
+CREATE INDEX package_valid ON billing.package (account_id, valid_until);
+CREATE INDEX package_ends ON billing.package (valid_until, account_id) WHERE state = 'active';
+CREATE INDEX package_starts ON billing.package (valid_from, account_id) WHERE state = 'pending';
+CREATE INDEX package_renews ON billing.package (account_id) WHERE auto_renew;
 COMMENT ON TABLE billing.package IS 'prepaid packages that accounts hold or have held';
 COMMENT ON COLUMN billing.package.account_id IS 'the account';
 COMMENT ON COLUMN billing.package.package_id IS 'number of the package';
@@ -95,13 +100,15 @@ COMMENT ON COLUMN billing.package.used IS 'how much was deducted from it';
 COMMENT ON COLUMN billing.package.valid_from IS 'start of its validity: usage from then on is deducted';
 COMMENT ON COLUMN billing.package.valid_until IS 'end of its validity, exclusive';
 COMMENT ON COLUMN billing.package.state IS 'pending (not valid yet), active, exhausted, expired or refunded';
-COMMENT ON COLUMN billing.package.auto_renew IS 'is it renewed when it is used up or ends?';
+COMMENT ON COLUMN billing.package.auto_renew IS 'is it renewed when it is used up, or ends?';
 COMMENT ON COLUMN billing.package.price_paid IS 'what the wallet paid for it';
 COMMENT ON COLUMN billing.package.voucher_paid IS 'what a voucher paid for it';
 COMMENT ON COLUMN billing.package.order_id IS 'the order that it was bought by';
-COMMENT ON COLUMN billing.package.renews IS 'the package that it took over from; NULL: it was bought by hand';
-COMMENT ON COLUMN billing.package.next_offer IS 'the offer that takes over when it ends; NULL: its own, if it renews itself';
-COMMENT ON COLUMN billing.package.next_resources IS 'the resources that the next one is bound to';
+COMMENT ON COLUMN billing.package.renews IS 'the package that it takes over from, when that is used up or ends; NULL: none';
+COMMENT ON COLUMN billing.package.requires_plan IS 'plans of which one must be active for it to be deducted from; NULL: none';
+COMMENT ON COLUMN billing.package.max_resources IS 'it covers bound resources only, at most so many; NULL: it needs no binding';
+COMMENT ON COLUMN billing.package.cut_off IS 'when it is over its resources are restricted, in place of being billed';
+COMMENT ON COLUMN billing.package.priority IS 'higher is deducted from first';
 COMMENT ON COLUMN billing.package.bought_at IS 'when it was bought';
 
 CREATE TABLE billing.package_resource (

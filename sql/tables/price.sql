@@ -44,6 +44,8 @@ CREATE TABLE billing.price (
 	time_from time NOT NULL DEFAULT '00:00',
 	time_to time NOT NULL DEFAULT '24:00',
 	greatest_of text COLLATE "C" NOT NULL DEFAULT '',
+	counter_on_change text NOT NULL DEFAULT 'restart'
+		CONSTRAINT price_counter_on_change_is_known CHECK (counter_on_change IN ('restart', 'carry')),
 	line_id bigint NOT NULL REFERENCES billing.price_line,
 	UNIQUE (meter, region, currency, account_id, valid_from, properties, weekdays, time_from, time_to)
 );
@@ -65,6 +67,8 @@ COMMENT ON COLUMN billing.price.weekdays IS 'for usage on these days of the week
 COMMENT ON COLUMN billing.price.time_from IS 'for usage from this time of the day in the account''s zone';
 COMMENT ON COLUMN billing.price.time_to IS 'to before this one; at or before time_from: it runs over midnight';
 COMMENT ON COLUMN billing.price.greatest_of IS 'name of a group of prices of which, in one counter period of one account (one resource, where the scope says so), only the highest is charged; '''' none';
+COMMENT ON COLUMN billing.price.counter_on_change
+	IS 'where it takes over inside a counter period: restart begins a counter of its own, carry goes on from where those of its line before it stand, in the order of valid_from, back to the last that restarted; for meters of aggregation sum and count';
 COMMENT ON COLUMN billing.price.line_id IS 'its line, set when it is inserted';
 
 CREATE TABLE billing.rated_price (

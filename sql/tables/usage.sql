@@ -39,6 +39,7 @@ CREATE TABLE billing.unrated (
 	event_key text COLLATE "C" NOT NULL,
 	event_time timestamptz NOT NULL,
 	cycle integer NOT NULL,
+	quantity numeric,
 	PRIMARY KEY (account_id, meter, event_key, event_time)
 );
 COMMENT ON TABLE billing.unrated IS 'settled cycles'' usage that had no account, meter or price; rated once the catalogue knows it';
@@ -47,3 +48,4 @@ COMMENT ON COLUMN billing.unrated.meter IS 'key of the usage row';
 COMMENT ON COLUMN billing.unrated.event_key IS 'key of the usage row';
 COMMENT ON COLUMN billing.unrated.event_time IS 'key of the usage row';
 COMMENT ON COLUMN billing.unrated.cycle IS 'the cycle whose settlement could not rate it';
+COMMENT ON COLUMN billing.unrated.quantity IS 'what of it is left to be rated, where a part was deducted; NULL: all of it';

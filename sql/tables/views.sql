@@ -2,8 +2,10 @@
 
 CREATE OR REPLACE VIEW billing.accounts WITH (security_invoker = true) AS
 SELECT a.account_id, a.name, a.currency, s.balance, s.balance + s.credit_limit AS available,
-	CASE WHEN s.overdue_since IS NOT NULL THEN 'overdue' ELSE 'active' END AS state,
-	s.overdue_since, s.credit_limit, s.unbilled, a.time_zone, s.next_invoice_at, a.parent_id, a.opened_at
+	s.state, s.overdue_since,
+	(SELECT t.action || coalesce(' ' || t.argument, '') FROM billing.lifecycle l CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
+		WHERE l.lifecycle_id = s.lifecycle_id AND t.step = s.step + 1 AND s.next_at IS NOT NULL) AS next_step, s.next_at,
+	s.credit_limit, s.unbilled, a.time_zone, s.next_invoice_at, a.parent_id, a.opened_at, s.state_since, a.policy, s.low_balance_at
 FROM billing.account a JOIN billing.account_state s USING (account_id);
 COMMENT ON VIEW billing.accounts IS 'accounts with their money and state';
 COMMENT ON COLUMN billing.accounts.account_id IS 'the account';
@@ -11,8 +13,13 @@ COMMENT ON COLUMN billing.accounts.name IS 'its name';
 COMMENT ON COLUMN billing.accounts.currency IS 'currency of its money';
 COMMENT ON COLUMN billing.accounts.balance IS 'money in its wallet; negative: it owes us';
 COMMENT ON COLUMN billing.accounts.available IS 'balance + credit limit';
-COMMENT ON COLUMN billing.accounts.state IS 'active or overdue (balance below minus the credit limit)';
-COMMENT ON COLUMN billing.accounts.overdue_since IS 'when the debit was booked that made it overdue';
+COMMENT ON COLUMN billing.accounts.state IS 'active, overdue (balance below minus the credit limit, or an invoice late), suspended, released or closed';
+COMMENT ON COLUMN billing.accounts.overdue_since IS 'effective instant of the debit, or of the due invoice, that made it overdue; its steps count from then';
+COMMENT ON COLUMN billing.accounts.next_step IS 'what its policy does next';
+COMMENT ON COLUMN billing.accounts.next_at IS 'the last instant to pay before that';
+COMMENT ON COLUMN billing.accounts.state_since IS 'since when it is in its state';
+COMMENT ON COLUMN billing.accounts.policy IS 'its lifecycle policy';
+COMMENT ON COLUMN billing.accounts.low_balance_at IS 'a notice is written when the balance falls below this';
 COMMENT ON COLUMN billing.accounts.credit_limit IS 'how far the balance may go below 0';
 COMMENT ON COLUMN billing.accounts.unbilled IS 'charges that are not on an invoice yet';
 COMMENT ON COLUMN billing.accounts.time_zone IS 'zone of its days and months';
@@ -27,6 +34,7 @@ SELECT u.account_id, u.meter, u.region, u.resource, date_trunc('hour', u.event_t
 		WHEN 'max' THEN max(u.quantity)
 		WHEN 'percentile' THEN max(u.quantity)
 		WHEN 'peak_mean' THEN max(u.quantity)
+		WHEN 'time_weighted' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC))[1]
 		WHEN 'last' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC))[1]
 		WHEN 'unique' THEN count(DISTINCT CASE WHEN m.unique_property IS NULL THEN u.resource ELSE u.properties ->> m.unique_property END)
 		ELSE sum(u.quantity) END AS quantity,
@@ -39,7 +47,7 @@ COMMENT ON COLUMN billing.usage_by_hour.meter IS 'what was used';
 COMMENT ON COLUMN billing.usage_by_hour.region IS 'where';
 COMMENT ON COLUMN billing.usage_by_hour.resource IS 'by which resource';
 COMMENT ON COLUMN billing.usage_by_hour.hour IS 'start of the hour';
-COMMENT ON COLUMN billing.usage_by_hour.quantity IS 'by the meter''s aggregation; the highest for percentile and peak_mean; the sum while the meter is unknown';
+COMMENT ON COLUMN billing.usage_by_hour.quantity IS 'by the meter''s aggregation; the highest for percentile and peak_mean, the last level for time_weighted; the sum while the meter is unknown';
 COMMENT ON COLUMN billing.usage_by_hour.events IS 'number of rows';
 
 CREATE OR REPLACE VIEW billing.usage_by_day WITH (security_invoker = true) AS
@@ -50,6 +58,7 @@ SELECT u.account_id, u.meter, u.region, u.resource,
 		WHEN 'max' THEN max(u.quantity)
 		WHEN 'percentile' THEN max(u.quantity)
 		WHEN 'peak_mean' THEN max(u.quantity)
+		WHEN 'time_weighted' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC))[1]
 		WHEN 'last' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC))[1]
 		WHEN 'unique' THEN count(DISTINCT CASE WHEN m.unique_property IS NULL THEN u.resource ELSE u.properties ->> m.unique_property END)
 		ELSE sum(u.quantity) END AS quantity,
@@ -62,8 +71,38 @@ COMMENT ON COLUMN billing.usage_by_day.meter IS 'what was used';
 COMMENT ON COLUMN billing.usage_by_day.region IS 'where';
 COMMENT ON COLUMN billing.usage_by_day.resource IS 'by which resource';
 COMMENT ON COLUMN billing.usage_by_day.day IS 'the day';
-COMMENT ON COLUMN billing.usage_by_day.quantity IS 'by the meter''s aggregation; the highest for percentile and peak_mean; the sum while the meter is unknown';
+COMMENT ON COLUMN billing.usage_by_day.quantity IS 'by the meter''s aggregation; the highest for percentile and peak_mean, the last level for time_weighted; the sum while the meter is unknown';
 COMMENT ON COLUMN billing.usage_by_day.events IS 'number of rows';
+
+CREATE OR REPLACE VIEW billing.usage_by_period WITH (security_invoker = true) AS
+SELECT o.account_id, l.meter, l.region, o.resource, o.period_start, o.period_end, o.line_id, o.price_id, coalesce(w.quantity, o.quantity) AS quantity, m.unit,
+	CASE WHEN w.quantity IS NULL THEN o.exact_amount ELSE billing.rate(p.tariff, w.quantity) END AS exact_amount,
+	o.posted_amount, a.currency, o.closes_at
+FROM billing.position o
+JOIN billing.price_line l ON l.line_id = o.line_id
+JOIN billing.price p ON p.price_id = o.price_id
+JOIN billing.meter m ON m.meter = l.meter
+JOIN billing.account a ON a.account_id = o.account_id
+-- a window that is open has no running total: it is read now
+LEFT JOIN LATERAL (SELECT q.quantity
+	FROM billing.shard h CROSS JOIN LATERAL billing._window_quantities(o.account_id, o.account_id + 1, o.closes_at, h.settled_through) q
+	WHERE o.account_id >= h.account_from AND o.account_id < h.account_to AND q.line_id = o.line_id AND q.period_start = o.period_start
+		AND q.resource = o.resource AND q.price_id = o.price_id) w ON billing._is_windowed(m.aggregation) AND o.closes_at IS NOT NULL;
+COMMENT ON VIEW billing.usage_by_period IS 'what each position says now, of the usage that is settled: counter periods that run, and those that have closed; a row for each price that was in force';
+COMMENT ON COLUMN billing.usage_by_period.account_id IS 'the account';
+COMMENT ON COLUMN billing.usage_by_period.meter IS 'what was used';
+COMMENT ON COLUMN billing.usage_by_period.region IS 'region of the price; '''' any';
+COMMENT ON COLUMN billing.usage_by_period.resource IS 'the resource, where each has a counter of its own, else ''''';
+COMMENT ON COLUMN billing.usage_by_period.period_start IS 'start of the counter period';
+COMMENT ON COLUMN billing.usage_by_period.period_end IS 'its end';
+COMMENT ON COLUMN billing.usage_by_period.line_id IS 'the price line';
+COMMENT ON COLUMN billing.usage_by_period.price_id IS 'the price that is, or was, in force';
+COMMENT ON COLUMN billing.usage_by_period.quantity IS 'quantity so far, by the meter''s aggregation; of a meter that is read at the end: as if the usage ended here, a level holding up to the last settled hour';
+COMMENT ON COLUMN billing.usage_by_period.unit IS 'unit of the meter';
+COMMENT ON COLUMN billing.usage_by_period.exact_amount IS 'what that costs so far, exact; of a group of which only the highest is charged each has its own';
+COMMENT ON COLUMN billing.usage_by_period.posted_amount IS 'what was posted of it';
+COMMENT ON COLUMN billing.usage_by_period.currency IS 'the account''s currency';
+COMMENT ON COLUMN billing.usage_by_period.closes_at IS 'when its money moves, for post counter; NULL once it has, and for post cycle';
 
 CREATE OR REPLACE VIEW billing.charges WITH (security_invoker = true) AS
 SELECT c.account_id, c.charge_id, c.cycle, c.period_start, c.meter, c.region, c.resource, c.source, c.source_id,
@@ -211,3 +250,72 @@ COMMENT ON COLUMN billing.settlements.accounts IS 'accounts whose balance moved'
 COMMENT ON COLUMN billing.settlements.charges IS 'charges written';
 COMMENT ON COLUMN billing.settlements.settled_at IS 'what the clock said when its last part was through';
 COMMENT ON COLUMN billing.settlements.took IS 'time that its parts took together';
+
+CREATE OR REPLACE VIEW billing.resources WITH (security_invoker = true) AS
+SELECT r.account_id, r.resource, r.kind,
+	CASE WHEN r.state <> 'released' AND s.state IN ('suspended', 'released') THEN 'suspended' ELSE r.state END AS state,
+	CASE WHEN r.state NOT IN ('released', 'suspended') AND s.state IN ('suspended', 'released') THEN s.state_since ELSE r.since END AS since,
+	CASE WHEN r.state NOT IN ('released', 'suspended') AND s.state IN ('suspended', 'released') THEN 'account' ELSE r.held_by END AS held_by, r.added_at
+FROM billing.resource r JOIN billing.account_state s USING (account_id);
+COMMENT ON VIEW billing.resources IS 'what accounts run, and in which state; while an account is suspended, so is all that it has';
+COMMENT ON COLUMN billing.resources.account_id IS 'the account';
+COMMENT ON COLUMN billing.resources.resource IS 'its name, as usage bears it';
+COMMENT ON COLUMN billing.resources.kind IS 'what it is';
+COMMENT ON COLUMN billing.resources.state IS 'provisioning, active, restricted, suspended or released';
+COMMENT ON COLUMN billing.resources.since IS 'since when';
+COMMENT ON COLUMN billing.resources.held_by IS 'what restricted or suspended it';
+COMMENT ON COLUMN billing.resources.added_at IS 'when it was added';
+
+CREATE OR REPLACE VIEW billing.lifecycle_steps WITH (security_invoker = true) AS
+SELECT h.account_id, h.subject, h.subject_id, h.action, h.due_at, h.at, h.reason, h.argument, h.step, h.applied_at, h.step_id
+FROM billing.lifecycle_step h;
+COMMENT ON VIEW billing.lifecycle_steps IS 'history of states: what was done to whom, when it was due, and from when it counts';
+COMMENT ON COLUMN billing.lifecycle_steps.account_id IS 'the account';
+COMMENT ON COLUMN billing.lifecycle_steps.subject IS 'account, subscription, package or resource';
+COMMENT ON COLUMN billing.lifecycle_steps.subject_id IS 'which one';
+COMMENT ON COLUMN billing.lifecycle_steps.action IS 'notice, restrict, suspend, downgrade, release; overdue, resume; hold; provision, activate, enable, remove, close';
+COMMENT ON COLUMN billing.lifecycle_steps.due_at IS 'when it was due';
+COMMENT ON COLUMN billing.lifecycle_steps.at IS 'from when it counts';
+COMMENT ON COLUMN billing.lifecycle_steps.reason IS 'why, where there is more to say';
+COMMENT ON COLUMN billing.lifecycle_steps.argument IS 'kind of resources, or plan';
+COMMENT ON COLUMN billing.lifecycle_steps.step IS 'step of the policy; NULL: a call';
+COMMENT ON COLUMN billing.lifecycle_steps.applied_at IS 'the ring or call that did it';
+COMMENT ON COLUMN billing.lifecycle_steps.step_id IS 'number of the row';
+
+CREATE OR REPLACE VIEW billing.notices WITH (security_invoker = true) AS
+SELECT n.account_id, n.notice_id, n.kind, n.subject, n.at, n.facts, n.subject_id, n.cause,
+	coalesce(n.text, billing._notice_text(n.kind, '', n.facts)) AS text, n.claimed_at, n.acknowledged_at
+FROM billing.notice n;
+COMMENT ON VIEW billing.notices IS 'what customers are or were told';
+COMMENT ON COLUMN billing.notices.account_id IS 'the account';
+COMMENT ON COLUMN billing.notices.notice_id IS 'number of the notice';
+COMMENT ON COLUMN billing.notices.kind IS 'what it tells';
+COMMENT ON COLUMN billing.notices.subject IS 'account, subscription, package or resource';
+COMMENT ON COLUMN billing.notices.at IS 'when it happened';
+COMMENT ON COLUMN billing.notices.facts IS 'its numbers and dates';
+COMMENT ON COLUMN billing.notices.subject_id IS 'which one';
+COMMENT ON COLUMN billing.notices.cause IS 'what it was written for; never twice for one';
+COMMENT ON COLUMN billing.notices.text IS 'the text that was given to the mailer, or would be now';
+COMMENT ON COLUMN billing.notices.claimed_at IS 'when a mailer took it';
+COMMENT ON COLUMN billing.notices.acknowledged_at IS 'when it was delivered';
+
+CREATE OR REPLACE VIEW billing.upcoming WITH (security_invoker = true) AS
+SELECT s.account_id, 'account'::text AS subject, s.account_id::text AS subject_id, t.action || coalesce(' ' || t.argument, '') AS what,
+	greatest(s.next_at, (SELECT max(o.until) FROM billing.lifecycle_override o
+		WHERE o.account_id = s.account_id AND o.subject = 'account' AND o.until > s.next_at)) AS due_at,
+	format('overdue since %s, balance %s; paid by then it does not happen', s.overdue_since, s.balance) AS detail
+FROM billing.account_state s
+JOIN billing.lifecycle l USING (lifecycle_id)
+CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
+WHERE s.next_at IS NOT NULL AND t.step = s.step + 1
+UNION ALL
+SELECT i.account_id, 'account', i.account_id::text, 'invoice due', i.due_at,
+	format('invoice %s of %s; unpaid then, the account is overdue', i.number, i.total)
+FROM billing.invoice i WHERE i.awaits_due;
+COMMENT ON VIEW billing.upcoming IS 'who will be warned, restricted, suspended or released, and when, if nothing is paid until then';
+COMMENT ON COLUMN billing.upcoming.account_id IS 'the account';
+COMMENT ON COLUMN billing.upcoming.subject IS 'account, subscription or package';
+COMMENT ON COLUMN billing.upcoming.subject_id IS 'which one';
+COMMENT ON COLUMN billing.upcoming.what IS 'what will happen';
+COMMENT ON COLUMN billing.upcoming.due_at IS 'the last instant to prevent it; an override counted in';
+COMMENT ON COLUMN billing.upcoming.detail IS 'why';

@@ -20,7 +20,8 @@ REGIONS = ["", "EU", "US", "AP"]
 # what prices ask for: properties, weekdays (1 Monday), hours; None is any.  No two of one rank can meet one event.
 ANY = (None, None, None)
 CONDITIONS = [ANY, (("m", "a"), None, None), (("m", "b"), None, None), (None, (6, 7), None), (None, None, (22, 6)), (("m", "a"), (6, 7), None)]
-WINDOWED = {"p95": "percentile", "p90": "percentile", "mean": "peak_mean", "unique": "unique"}
+LEVELS = {"level": "hour", "average": "period"}
+WINDOWED = {"p95": "percentile", "p90": "percentile", "mean": "peak_mean", "unique": "unique", **dict.fromkeys(LEVELS, "time_weighted")}
 # starts whose two months hold a change of clocks somewhere
 STARTS = [(2019, 10), (2020, 3), (2020, 10), (2021, 2), (2021, 9), (2022, 3), (2023, 10), (2024, 2), (2025, 12)]
 
@@ -131,9 +132,12 @@ class Price:
         self.counter = counter or rng.choice(["hour", "day", "month", "month"])
         self.scope = scope or rng.choice(["account", "account", "account", "resource"])
         self.given_post = rng.choice([None, None, "cycle", "counter"]) if post is None else post
+        self.carries = False
+        self.group = ""                  # of its prices only the highest is charged
+        self.number = 0                  # in the order in which prices are inserted
 
     def post(self, aggregation):
-        if aggregation in WINDOWED.values():
+        if aggregation in WINDOWED.values() or self.group:
             return "counter"
         if self.given_post:
             return self.given_post
@@ -164,6 +168,8 @@ class World:
         self.prices = defaultdict(list)  # round -> prices inserted before it settles
         self.make_prices()
         self.events = defaultdict(list)  # round -> events
+        for n, price in enumerate(p for r in range(rounds) for p in self.prices[r]):
+            price.number = n
         self.make_events(events)
         self.money = defaultdict(list)   # round -> (call, account, amount), inserted behind its settlement
         for _ in range(accounts):
@@ -187,10 +193,16 @@ class World:
                 return None
             taken.add((meter, region, currency, account, valid_from, condition))
             own = {} if like is None else {"counter": like.counter, "scope": like.scope, "post": like.given_post, "condition": like.condition}
+            if meter in LEVELS and "counter" not in own:
+                own["counter"] = rng.choice(["day", "month", "month", "month"])
             price = Price(rng, meter, region, currency, account, valid_from, **{"condition": condition, **own})
+            price.group = like.group if like else rng.choice(["", "", "", "", "g", "h"])
+            if price.group and price.given_post == "cycle":
+                price.given_post = None
             price.tariff.each = self.meters[meter] == "sum" and rng.random() < 0.15
             if meter in WINDOWED:
                 price.given_post = None
+            price.carries = self.meters[meter] in ("sum", "count") and not price.tariff.each and rng.random() < 0.4
             self.prices[max(r, self.made[meter], self.opened[account] if account else 0)].append(price)
             return price
 
@@ -207,7 +219,7 @@ class World:
                         # inserted when their instant is long past: they rate what was not rated yet
                         add(rng.choice([0, 0, rng.randint(1, rounds - 3)]), meter, region, currency, 0, self.instant(),
                             first if rng.random() < 0.7 else None)
-                    if rng.random() < 0.4:  # and some for certain properties, days or hours
+                    if meter not in LEVELS and rng.random() < 0.4:  # and some for certain properties, days or hours
                         for condition in rng.sample(CONDITIONS[1:], rng.choice([1, 2, 3])):
                             like = add(rng.choice([0, 0, rng.randint(1, rounds - 3)]), meter, region, currency, 0,
                                        None if rng.random() < 0.6 else self.instant(), condition=condition)
@@ -258,6 +270,9 @@ class Model:
         self.unrated = set()
         self.adjusted = defaultdict(list)
         self.paid = defaultdict(F)
+        self.over = hour_of(world.clocks[-1])
+        self.catalogue = [p for r in range(len(world.clocks)) for p in world.prices[r]]
+        self.held = {}
         self.play()
         self.positions = self.make_positions()
         self.invoices, self.posted = self.make_invoices()
@@ -315,9 +330,48 @@ class Model:
             zone, currency = self.world.accounts[account]
             post = price.post(self.world.meters[meter])
             start, end = period(price.counter, at, zone)
-            line = (meter, price.region, currency, price.counter, post, price.scope, price.condition)
+            line = (meter, price.region, currency, price.counter, post, price.scope, price.condition, price.group)
             positions[account, line, start, end, resource if price.scope == "resource" else ""].append((cycle, price, event))
+        for account, meter in {(e[0], e[1]) for e, _, _ in self.rated if e[1] in LEVELS}:
+            for cutoff in self.cutoffs(account):
+                for key in self.levels(account, meter, cutoff):
+                    positions.setdefault(key, [])
         return positions
+
+    def cutoffs(self, account):
+        """The instants at which invoices are made, and the end."""
+        return [*(end for _, end in self.months(self.world.accounts[account][0]) if end <= self.over), self.over]
+
+    def months(self, zone):
+        at, ends = self.world.start - timedelta(days=2), []
+        while not ends or ends[-1][1] < self.over:
+            ends.append(period("month", at, zone))
+            at = ends[-1][1]
+        return ends
+
+    def levels(self, account, meter, cutoff):
+        """Positions of a meter whose levels hold, as told before an instant: price -> level times seconds."""
+        if (account, meter, cutoff) in self.held:
+            return self.held[account, meter, cutoff]
+        zone, currency = self.world.accounts[account]
+        series, found = defaultdict(dict), defaultdict(lambda: defaultdict(F))
+        for event, _, cycle in sorted(self.rated, key=lambda r: r[0][5]):  # of one instant the greater key counts
+            if event[:2] == (account, meter) and cycle < cutoff:
+                series[event[2], event[3]][event[4]] = event
+        for (region, resource), said in series.items():
+            changes = sorted({p.valid_from for p in self.catalogue if p.meter == meter and p.valid_from})
+            instants = sorted({*said, *(c for c in changes if c > min(said)), cutoff})
+            for at, until in zip(instants, instants[1:]):
+                event = said[max(t for t in said if t <= at)]
+                price = self.price_of((account, meter, region, resource, at, *event[5:]), self.catalogue, len(self.world.clocks))
+                while event[6] and at < until <= cutoff:
+                    start, end = period(price.counter, at, zone)
+                    line = (meter, price.region, currency, price.counter, price.post("time_weighted"), price.scope, price.condition, price.group)
+                    seconds = (min(until, end) - at) // timedelta(microseconds=1)
+                    found[account, line, start, end, resource if price.scope == "resource" else ""][price] += event[6] * F(seconds, 10**6)
+                    at = min(until, end)
+        self.held[account, meter, cutoff] = found
+        return found
 
     def quantity(self, meter, events):
         how = self.world.meters[meter]
@@ -354,28 +408,60 @@ class Model:
         by_price, amount = defaultdict(list), F(0)
         for price, event in parts:
             by_price[price].append(event)
-        for price, events in by_price.items():
-            if price.tariff.each:
+        before, oldest = None, datetime.min.replace(tzinfo=UTC)
+        for price, events in sorted(by_price.items(), key=lambda item: (item[0].valid_from or oldest, item[0].number)):
+            # one that carries goes on from what those before it have counted, back to the last that did not
+            if not price.carries:
+                before = None
+            if price.carries and before is not None:
+                amount += price.tariff.rate(before + self.quantity(meter, events)) - price.tariff.rate(before)
+            elif price.tariff.each:
                 amount += sum((price.tariff.rate(e[6]) for e in events), F(0))
             elif meter in WINDOWED:
                 amount += price.tariff.rate(self.window(meter, events, self.world.accounts[account][0], start, end))
             else:
                 amount += price.tariff.rate(self.quantity(meter, events))
+            if self.world.meters[meter] in ("sum", "count"):
+                before = (before or F(0)) + self.quantity(meter, events)
         return amount
 
+    def worth(self, key, cutoff):
+        """Exact amount of a position by what was settled before an instant."""
+        account, line, start, end, _ = key
+        if line[0] in LEVELS:
+            length = F((end - start) // timedelta(seconds=1)) if LEVELS[line[0]] == "period" else F(3600)
+            return sum((price.tariff.rate(rounded(sums / length, 20)) for price, sums in self.levels(account, line[0], cutoff)[key].items()), F(0)) \
+                if key in self.levels(account, line[0], cutoff) else F(0)
+        parts = [(p, e) for cycle, p, e in self.positions[key] if cycle < cutoff]
+        return self.exact(account, line[0], start, end, parts) if parts else F(0)
+
     def make_invoices(self):
-        w = self.world
-        over = hour_of(w.clocks[-1])
+        w, over = self.world, self.over
         totals, posted = defaultdict(F), defaultdict(F)
-        months = {}
-        for zone in ZONES:
-            at, ends = w.start - timedelta(days=2), []
-            while not ends or ends[-1][1] < over:
-                ends.append(period("month", at, zone))
-                at = ends[-1][1]
-            months[zone] = ends
-        for (account, line, start, end, _), parts in self.positions.items():
-            zone, currency = w.accounts[account]
+        months = {zone: self.months(zone) for zone in ZONES}
+        first_price = {}
+        for n, price in enumerate(self.catalogue):
+            first_price.setdefault((price.meter, price.region, price.currency, price.counter, price.post(w.meters[price.meter]), price.scope, price.condition, price.group), n)
+
+        def now(key, cutoff):
+            """What is posted of a position at an instant; of a group only the highest, of equal ones the first."""
+            account, line, start, end, resource = key
+            if line[4] == "counter" and end > cutoff:
+                return F(0)
+            exact = self.worth(key, cutoff)
+            if line[7]:
+                others = [(-self.worth(k, cutoff), first_price[k[1]]) for k in groups[account, line[7], start, end, resource]]
+                if min(others) != (-exact, first_price[line]):
+                    return F(0)
+            return rounded(exact, CURRENCIES[w.accounts[account][1]])
+
+        groups = defaultdict(list)
+        for key in self.positions:
+            if key[1][7]:
+                groups[key[0], key[1][7], key[2], key[3], key[4]].append(key)
+        for key in self.positions:
+            account, line, start, end, _ = key
+            zone = w.accounts[account][0]
             first = self.first_month(account)
             before = F(0)
             for month_start, month_end in months[zone]:
@@ -383,13 +469,10 @@ class Model:
                 if month_start < max(first, period("month", start, zone)[0]):
                     continue
                 due = month_end <= over
-                sofar = [(p, e) for cycle, p, e in parts if cycle < month_end] if due else [(p, e) for _, p, e in parts]
-                if line[4] == "counter" and end > (month_end if due else over):
-                    sofar = []
-                now = rounded(self.exact(account, line[0], start, end, sofar), CURRENCIES[currency]) if sofar else F(0)
+                amount = now(key, month_end if due else over)
                 if due:
-                    totals[account, month_start] += now - before
-                before = now
+                    totals[account, month_start] += amount - before
+                before = amount
             posted[account] += before
         for account, changes in self.adjusted.items():
             zone = w.accounts[account][0]

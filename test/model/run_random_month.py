@@ -13,7 +13,7 @@ import sys
 from datetime import datetime, timezone
 from fractions import Fraction as F
 
-from random_month import CURRENCIES, Model, World, number
+from random_month import CURRENCIES, LEVELS, Model, World, number
 
 LONG = os.environ.get("BILLING_LONG") == "1"
 
@@ -45,15 +45,15 @@ def conditions(condition):
 
 
 def meter_sql(meter, aggregation):
-    by_days = ("percent, by_valid_days, ", "90, true, ") if meter == "p90" else ("", "")
+    by_days = ("percent, by_valid_days, ", "90, true, ") if meter == "p90" else ("time_unit, ", f"'{LEVELS[meter]}', ") if meter in LEVELS else ("", "")
     return f"INSERT INTO billing.meter (meter, unit, {by_days[0]}aggregation) VALUES ('{meter}', 'unit', {by_days[1]}'{aggregation}');"
 
 
 def price_sql(price):
     post = ("post, ", f"{quoted(price.given_post)}, ") if price.given_post else ("", "")
-    return (f"INSERT INTO billing.price (meter, region, currency, account_id, valid_from, {post[0]}counter, scope, properties, weekdays, time_from, time_to, tariff) VALUES ("
+    return (f"INSERT INTO billing.price (meter, region, currency, account_id, valid_from, {post[0]}counter, scope, properties, weekdays, time_from, time_to, counter_on_change, greatest_of, tariff) VALUES ("
             f"{quoted(price.meter)}, {quoted(price.region)}, {quoted(price.currency)}, {price.account}, {quoted(price.valid_from or '-infinity')}, "
-            f"{post[1]}{quoted(price.counter)}, {quoted(price.scope)}, {', '.join(map(quoted, conditions(price.condition)))}, {quoted(price.tariff.text())});")
+            f"{post[1]}{quoted(price.counter)}, {quoted(price.scope)}, {', '.join(map(quoted, conditions(price.condition)))}, {quoted('carry' if price.carries else 'restart')}, {quoted(price.group)}, {quoted(price.tariff.text())});")
 
 
 def play(world, rng):
@@ -99,13 +99,15 @@ def compare(world, model):
                 wrong.append(f"{what} {key}: billing has {have.get(key)}, the model {want.get(key)}")
 
     have = {}
-    for account, meter, region, currency, counter, post, scope, *condition, start, resource, exact, posted in query(
-            "SELECT o.account_id, l.meter, l.region, l.currency, l.counter, l.post, l.scope, l.properties, l.weekdays, l.time_from, l.time_to, o.period_start, o.resource, sum(o.exact_amount), sum(o.posted_amount)"
-            " FROM billing.position o JOIN billing.price_line l USING (line_id) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"):
-        have[int(account), (meter, region, currency, counter, post, scope, tuple(condition)), instant(start), resource] = F(exact)
-    want = {(a, (*line[:-1], conditions(line[-1])), start, resource): model.exact(a, line[0], start, end, [(p, e) for _, p, e in parts])
-            for (a, line, start, end, resource), parts in model.positions.items()}
-    differ("position", have, want)
+    for account, meter, region, currency, counter, post, scope, *condition, group, start, resource, exact, posted in query(
+            "SELECT o.account_id, l.meter, l.region, l.currency, l.counter, l.post, l.scope, l.properties, l.weekdays, l.time_from, l.time_to, l.greatest_of, o.period_start, o.resource, sum(o.exact_amount), sum(o.posted_amount)"
+            " FROM billing.position o JOIN billing.price_line l USING (line_id) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"):
+        have[int(account), (meter, region, currency, counter, post, scope, tuple(condition), group), instant(start), resource] = F(exact)
+    want = {(key[0], (*key[1][:6], conditions(key[1][6]), key[1][7]), key[2], key[4]): model.worth(key, model.over)
+            for key in model.positions if key[1][0] not in LEVELS or key[3] <= model.over}
+    # a level that was taken back leaves a position of nothing
+    held = [{k: v for k, v in side.items() if k[1][0] not in LEVELS or v} for side in (have, want)]
+    differ("position", *held)
     differ("invoice", {(int(a), instant(s)): F(t) for a, s, t in query("SELECT account_id, period_start, total FROM billing.invoices") if F(t)}, model.invoices)
     differ("balance", {int(a): F(b) for a, b in query("SELECT account_id, balance FROM billing.accounts")}, model.balances)
     differ("unrated", {(int(a), k): 1 for a, k in query("SELECT account_id, event_key FROM billing.unrated_usage")}, {(e[0], e[5]): 1 for e in model.unrated})

@@ -84,7 +84,7 @@ SELECT t.use(31, 'm', 5, '2020-01-10 00:10'), t.use(32, 'm', 5.01, '2020-01-10 0
 CALL billing.run('2020-01-11');
 SELECT t.same('SELECT state FROM billing.accounts WHERE account_id > 30 ORDER BY account_id', $$VALUES ('active'), ('overdue'), ('active'), ('active')$$, 'usage beyond the limit makes overdue, the limit itself does not');
 CALL billing.run('2020-02-01');
-SELECT t.same('SELECT state FROM billing.accounts WHERE account_id > 30 ORDER BY account_id', $$VALUES ('active'), ('overdue'), ('active'), ('overdue')$$, 'nor when money moves at the month''s end');
+SELECT t.same('SELECT state FROM billing.accounts WHERE account_id > 30 ORDER BY account_id', $$VALUES ('active'), ('suspended'), ('active'), ('overdue')$$, 'nor when money moves at the month''s end');
 SELECT isnt((SELECT overdue_since FROM billing.accounts WHERE account_id = 34), NULL, 'and it is known since when');
 
 SELECT t.verify_is_empty();

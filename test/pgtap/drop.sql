@@ -27,7 +27,7 @@ SELECT t.same($$SELECT 'account' AS what, x::text FROM billing.account x UNION A
 	UNION ALL SELECT 'usage', format('%s %s %s %s %s', account_id, meter, event_time, event_key, quantity) FROM billing.usage x ORDER BY 1, 2$$,
 	'SELECT * FROM t.before ORDER BY 1, 2', 'CASCADE keeps accounts, usage, charges, ledger and invoices');
 SELECT t.same($$SELECT relname, attname FROM t.columns k WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass('billing.' || quote_ident(k.relname)) AND a.attname = k.attname) ORDER BY 1$$,
-	$$VALUES ('price', 'tariff')$$, 'the tariffs'' column goes, and no other');
+	$$VALUES ('lifecycle', 'rule'), ('price', 'tariff')$$, 'the columns of tariffs and policies go, and no other');
 SELECT throws_ok('CREATE EXTENSION billing', 'UB012', NULL, 'it is not made over the old tables');
 ALTER SCHEMA billing RENAME TO billing_old;
 SELECT lives_ok('CREATE EXTENSION billing', 'but is beside them');

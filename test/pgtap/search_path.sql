@@ -71,6 +71,7 @@ SELECT * FROM billing.quote(1, 'm', 1) \g /dev/null
 SELECT * FROM billing.invoices \g /dev/null
 SELECT * FROM billing.unrated_usage \g /dev/null
 SELECT * FROM billing.usage_by_day \g /dev/null
+SELECT * FROM billing.usage_by_period \g /dev/null
 SELECT * FROM billing.trial_balance \g /dev/null
 RESET search_path;
 SELECT is(:books, :'normal'::jsonb, 'with a hostile search_path they are the same');

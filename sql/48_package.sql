@@ -1,0 +1,432 @@
+-- Prepaid packages: how they are bought, bound, flagged, given back.  How usage is deducted from them stands in
+-- 49_deduction.sql, how they renew themselves in 49_renewal.sql.
+
+CREATE FUNCTION billing._offer_in_force(offer text, currency text, at timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT CASE WHEN NOT o.withdrawn THEN o.valid_from END
+	FROM (SELECT p.withdrawn, p.valid_from FROM billing.package_offer p
+		WHERE p.offer = _offer_in_force.offer AND p.currency = _offer_in_force.currency AND p.valid_from <= _offer_in_force.at
+		ORDER BY p.valid_from DESC LIMIT 1) o
+$fn$;
+COMMENT ON FUNCTION billing._offer_in_force(text, text, timestamptz)
+	IS 'valid_from of the row of an offer that is in force for a currency at an instant; NULL: it is not sold';
+
+CREATE FUNCTION billing._offer_price(o record, auto_renew boolean) RETURNS numeric
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	RETURN CASE WHEN NOT _offer_price.auto_renew THEN o.price
+		ELSE coalesce(o.auto_renew_price, (SELECT round(o.price * (1 - o.auto_renew_discount), c.decimals) FROM billing.currency c
+			WHERE c.currency = o.currency)) END;
+END
+$fn$;
+COMMENT ON FUNCTION billing._offer_price(record, boolean) IS 'what one package of an offer costs, with or without automatic renewal';
+
+CREATE FUNCTION billing._has_plan(account_id bigint, plans text[], at timestamptz) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT EXISTS (SELECT FROM billing.subscription s JOIN billing.subscription_term t USING (account_id, subscription_id)
+		WHERE s.account_id = _has_plan.account_id AND t.plan = ANY (_has_plan.plans)
+			AND _has_plan.at >= t.term_start AND _has_plan.at < least(t.term_end, s.ended_at))
+$fn$;
+COMMENT ON FUNCTION billing._has_plan(bigint, text[], timestamptz) IS 'does an account have one of these plans in a paid term at an instant?';
+
+CREATE FUNCTION billing._check_bindable(account_id bigint, meter text, stackable boolean, resources text[], from_at timestamptz, until_at timestamptz)
+	RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	wrong text;
+	other bigint;
+BEGIN
+	SELECT r INTO wrong FROM unnest(resources) r
+	WHERE NOT EXISTS (SELECT FROM billing.resource x WHERE x.account_id = _check_bindable.account_id AND x.resource = r AND x.state <> 'released') LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'account % has no resource "%"', _check_bindable.account_id, wrong USING
+			ERRCODE = 'UB050',
+			DETAIL = 'A package is bound to resources of its own account that are not released.',
+			HINT = format('SELECT billing.add_resource(%s, %L, kind); first, or see billing.resources.', _check_bindable.account_id, wrong);
+	END IF;
+	SELECT r.resource, p.package_id INTO wrong, other
+	FROM billing.package p JOIN billing.package_resource r USING (account_id, package_id)
+	WHERE p.account_id = _check_bindable.account_id AND p.meter = _check_bindable.meter AND NOT stackable AND r.resource = ANY (resources)
+		AND p.state IN ('pending', 'active') AND p.valid_until > from_at AND p.valid_from < until_at
+	LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'resource "%" is bound to package % already', wrong, other USING
+			ERRCODE = 'UB051',
+			DETAIL = 'A resource has one such package at a time.',
+			HINT = 'Bind it when that package is used up or has ended, or use billing.change_package().';
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._check_bindable(bigint, text, boolean, text[], timestamptz, timestamptz)
+	IS 'raises UB050 for a resource that the account does not have, UB051 for one that has a package of that meter in that time';
+
+CREATE FUNCTION billing._check_purchase(account_id bigint, o record, quantity integer, region text, resources text[],
+	auto_renew boolean, at timestamptz) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	other bigint;
+BEGIN
+	IF quantity IS NULL OR quantity NOT BETWEEN 1 AND 1000 THEN
+		RAISE EXCEPTION '% packages can not be bought', coalesce(quantity::text, 'NULL') USING
+			ERRCODE = 'numeric_value_out_of_range', DETAIL = 'An order is of 1 to 1000 packages.', HINT = 'Place several orders.';
+	ELSIF region IS NULL OR NOT (CASE WHEN o.regions IS NULL THEN region = '' ELSE region = ANY (o.regions) END) THEN
+		RAISE EXCEPTION 'offer "%" is not sold for region "%"', o.offer, coalesce(region, 'NULL') USING
+			ERRCODE = 'UB052',
+			DETAIL = CASE WHEN o.regions IS NULL THEN 'It covers every region, and names none.' ELSE format('Its regions are %s.', array_to_string(o.regions, ', ')) END,
+			HINT = CASE WHEN o.regions IS NULL THEN 'Leave region out.' ELSE 'Name one of them.' END;
+	ELSIF o.requires_plan IS NOT NULL AND NOT billing._has_plan(account_id, o.requires_plan, at) THEN
+		RAISE EXCEPTION 'account % has no plan that offer "%" needs', account_id, o.offer USING
+			ERRCODE = 'UB053',
+			DETAIL = format('It needs one of %s.', array_to_string(o.requires_plan, ', ')),
+			HINT = format('SELECT billing.subscribe(%s, %L); first.', account_id, o.requires_plan[1]);
+	ELSIF cardinality(resources) > coalesce(o.max_resources, 0) THEN
+		RAISE EXCEPTION '% resources are too many for offer "%"', cardinality(resources), o.offer USING
+			ERRCODE = 'UB054',
+			DETAIL = CASE WHEN o.max_resources IS NULL THEN 'Its packages cover all resources and are bound to none.'
+				ELSE format('A package is bound to at most %s.', o.max_resources) END,
+			HINT = 'Name fewer, or take another offer.';
+	ELSIF cardinality(resources) > (SELECT count(DISTINCT r) FROM unnest(resources) r)
+		OR quantity > 1 AND cardinality(resources) > 0 AND NOT o.stackable
+	THEN
+		RAISE EXCEPTION 'resource "%" can not be bound twice', (SELECT r FROM unnest(resources) r GROUP BY r ORDER BY count(*) DESC, r LIMIT 1) USING
+			ERRCODE = 'UB051', DETAIL = 'A resource has one such package at a time.', HINT = 'Buy one package for it.';
+	ELSIF auto_renew IS NULL OR auto_renew AND o.cut_off THEN
+		RAISE EXCEPTION 'packages of offer "%" can not renew themselves', o.offer USING
+			ERRCODE = 'UB055',
+			DETAIL = 'Its resources are cut off when it is over; the two exclude each other.',
+			HINT = 'Leave auto_renew out, or take another offer.';
+	END IF;
+	SELECT p.package_id INTO other FROM billing.package p
+	WHERE p.account_id = _check_purchase.account_id AND p.meter = o.meter AND p.auto_renew AND _check_purchase.auto_renew AND o.auto_renew_scope = 'type' LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'package % of account % renews itself already', other, account_id USING
+			ERRCODE = 'UB056',
+			DETAIL = format('Of packages of "%s" one can.', o.meter),
+			HINT = format('Buy without auto_renew, then SELECT billing.set_auto_renew(%s, package_id, true); which replaces the other.', account_id);
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._check_purchase(bigint, record, integer, text, text[], boolean, timestamptz)
+	IS 'raises 22003, UB051 to UB056 for an order of packages that does not fit its offer';
+
+CREATE FUNCTION billing._add_package(account_id bigint, o record, region text, resources text[], valid_from timestamptz,
+	valid_until timestamptz, auto_renew boolean, price_paid numeric, voucher_paid numeric, order_id bigint, renews bigint, at timestamptz) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	id bigint;
+BEGIN
+	INSERT INTO billing.package (account_id, offer, meter, region, size, valid_from, valid_until, state, auto_renew, price_paid, voucher_paid,
+		order_id, renews, requires_plan, max_resources, cut_off, priority, bought_at)
+	VALUES (_add_package.account_id, o.offer, o.meter, _add_package.region, o.size, _add_package.valid_from, _add_package.valid_until,
+		CASE WHEN _add_package.valid_from > _add_package.at THEN 'pending' ELSE 'active' END, _add_package.auto_renew, _add_package.price_paid,
+		_add_package.voucher_paid, _add_package.order_id, _add_package.renews, o.requires_plan, o.max_resources, o.cut_off, o.priority, _add_package.at)
+	RETURNING package_id INTO id;
+	INSERT INTO billing.package_resource (account_id, package_id, resource, bound_at)
+	SELECT _add_package.account_id, id, r, _add_package.valid_from FROM unnest(_add_package.resources) r;
+	RETURN id;
+END
+$fn$;
+COMMENT ON FUNCTION billing._add_package(bigint, record, text, text[], timestamptz, timestamptz, boolean, numeric, numeric, bigint, bigint, timestamptz)
+	IS 'writes a package that was paid, and its bindings; returns the package_id';
+
+CREATE FUNCTION billing._begin_package_call(account_id bigint, call text, at timestamptz, OUT currency text, OUT time_zone text)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+#variable_conflict use_column
+BEGIN
+	PERFORM billing._check_installed();
+	SELECT x.currency, x.time_zone INTO currency, time_zone FROM billing.account x WHERE x.account_id = _begin_package_call.account_id;
+	IF NOT FOUND THEN
+		PERFORM billing._unknown_account(_begin_package_call.account_id);
+	ELSIF at IS NULL OR at NOT BETWEEN '1970-01-01' AND '3000-01-01' THEN
+		RAISE EXCEPTION '% at % is not possible', call, coalesce(at::text, 'NULL') USING
+			ERRCODE = 'invalid_parameter_value',
+			DETAIL = 'Orders are placed between the years 1970 and 3000.',
+			HINT = 'Leave at out.';
+	END IF;
+	-- of two orders at once the second sees the first, and what money it left
+	PERFORM billing._lock_account(_begin_package_call.account_id);
+END
+$fn$;
+COMMENT ON FUNCTION billing._begin_package_call(bigint, text, timestamptz)
+	IS 'what the calls about packages begin with: the account is there and locked, the instant possible; returns its currency and zone';
+
+CREATE FUNCTION billing._check_package(account_id bigint, package_id bigint) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	IF NOT EXISTS (SELECT FROM billing.package x WHERE x.account_id = _check_package.account_id AND x.package_id = _check_package.package_id) THEN
+		RAISE EXCEPTION 'account % has no package %', _check_package.account_id, coalesce(_check_package.package_id::text, 'NULL') USING
+			ERRCODE = 'UB057',
+			DETAIL = 'A package is named by its account and its number.',
+			HINT = format('SELECT package_id, offer, state FROM billing.packages WHERE account_id = %s;', _check_package.account_id);
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._check_package(bigint, bigint) IS 'raises UB057 where an account has no package of that number';
+
+CREATE FUNCTION billing._require_live(p record, call text, at timestamptz) RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	IF p.state NOT IN ('pending', 'active') OR p.valid_until <= at THEN
+		RAISE EXCEPTION 'package % is over and can not have %', p.package_id, call USING
+			ERRCODE = 'UB058',
+			DETAIL = format('It is %s, its validity ends at %s.', p.state, billing.last_second(p.valid_until)),
+			HINT = 'Buy another one with billing.purchase_package().';
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._require_live(record, text, timestamptz) IS 'raises UB058 for a package that is exhausted, expired or refunded';
+
+CREATE FUNCTION billing.purchase_package(account_id bigint, offer text, quantity integer DEFAULT 1, region text DEFAULT '',
+	resources text[] DEFAULT NULL, auto_renew boolean DEFAULT false, voucher text DEFAULT NULL, key text DEFAULT NULL, at timestamptz DEFAULT now())
+	RETURNS SETOF bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	a record;
+	answer jsonb;
+	o billing.package_offer;
+	paid_by bigint;
+	paid billing.purchase;
+	places integer;
+	starts timestamptz;
+	ends timestamptz;
+	ids bigint[] := '{}';
+BEGIN
+	a := billing._begin_package_call(purchase_package.account_id, 'purchase_package', purchase_package.at);
+	answer := billing._claim_request(purchase_package.account_id, purchase_package.key, 'purchase_package', jsonb_build_object('offer', purchase_package.offer, 'quantity',
+		purchase_package.quantity, 'region', purchase_package.region, 'resources', purchase_package.resources, 'auto_renew', purchase_package.auto_renew,
+		'voucher', purchase_package.voucher), purchase_package.at);
+	IF answer IS NOT NULL THEN
+		RETURN QUERY SELECT x::bigint FROM jsonb_array_elements_text(answer) x;
+		RETURN;
+	END IF;
+	PERFORM billing._check_may(purchase_package.account_id, 'purchase_package', purchase_package.at);
+	SELECT * INTO o FROM billing.package_offer x
+	WHERE x.offer = purchase_package.offer AND x.currency = a.currency AND x.valid_from = billing._offer_in_force(x.offer, x.currency, purchase_package.at);
+	IF o.offer IS NULL THEN
+		RAISE EXCEPTION 'offer "%" is not sold', coalesce(purchase_package.offer, 'NULL') USING
+			ERRCODE = 'UB059',
+			DETAIL = format('The catalogue has none of that name in %s at %s that is not withdrawn.', a.currency, purchase_package.at),
+			HINT = 'SELECT offer, currency, valid_from, withdrawn FROM billing.package_offer;';
+	END IF;
+	PERFORM billing._check_purchase(purchase_package.account_id, o, purchase_package.quantity, purchase_package.region, purchase_package.resources,
+		purchase_package.auto_renew, purchase_package.at);
+	starts := billing.term_start(purchase_package.at, o.starts, a.time_zone);
+	ends := billing._after_terms(starts, 1, o.term, a.time_zone, o.month_end);
+	PERFORM billing._check_bindable(purchase_package.account_id, o.meter, o.stackable, purchase_package.resources, starts, ends);
+	paid_by := billing._place_order(purchase_package.account_id, 'purchase', 'package', NULL, o.offer, purchase_package.quantity, o.price * purchase_package.quantity,
+		(o.price - billing._offer_price(o, purchase_package.auto_renew)) * purchase_package.quantity, purchase_package.voucher, ARRAY[o.offer, o.product],
+		format('%s package%s "%s"', purchase_package.quantity, CASE WHEN purchase_package.quantity > 1 THEN 's' ELSE '' END, o.offer), false, purchase_package.at);
+	SELECT p.* INTO STRICT paid FROM billing.purchase p WHERE p.account_id = purchase_package.account_id AND p.order_id = paid_by;
+	SELECT c.decimals INTO STRICT places FROM billing.currency c WHERE c.currency = a.currency;
+	FOR n IN 1 .. purchase_package.quantity LOOP
+		-- shares by running totals add up to what was paid; the flag is on the last one
+		ids := ids || billing._add_package(purchase_package.account_id, o, purchase_package.region, purchase_package.resources, starts, ends,
+			purchase_package.auto_renew AND n = purchase_package.quantity,
+			round(paid.money * n / purchase_package.quantity, places) - round(paid.money * (n - 1) / purchase_package.quantity, places),
+			round(paid.voucher_amount * n / purchase_package.quantity, places) - round(paid.voucher_amount * (n - 1) / purchase_package.quantity, places),
+			paid.order_id, NULL, purchase_package.at);
+	END LOOP;
+	PERFORM billing._answer_request(purchase_package.account_id, purchase_package.key, to_jsonb(ids));
+	RETURN QUERY SELECT unnest(ids);
+END
+$fn$;
+COMMENT ON FUNCTION billing.purchase_package(bigint, text, integer, text, text[], boolean, text, text, timestamptz)
+	IS 'buys prepaid packages of an offer and returns their numbers';
+
+CREATE FUNCTION billing.set_auto_renew(account_id bigint, package_id bigint, enabled boolean, key text DEFAULT NULL, at timestamptz DEFAULT now())
+	RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	a record;
+	p billing.package;
+	answer jsonb;
+	o billing.package_offer;
+	other bigint;
+BEGIN
+	a := billing._begin_package_call(set_auto_renew.account_id, 'set_auto_renew', set_auto_renew.at);
+	PERFORM billing._check_package(set_auto_renew.account_id, set_auto_renew.package_id);
+	SELECT * INTO STRICT p FROM billing.package x WHERE x.account_id = set_auto_renew.account_id AND x.package_id = set_auto_renew.package_id;
+	answer := billing._claim_request(set_auto_renew.account_id, set_auto_renew.key, 'set_auto_renew', jsonb_build_object('package_id', set_auto_renew.package_id,
+		'enabled', set_auto_renew.enabled), set_auto_renew.at);
+	IF answer IS NOT NULL THEN
+		RETURN nullif(answer, 'false')::bigint;
+	END IF;
+	PERFORM billing._check_may(set_auto_renew.account_id, 'set_auto_renew', set_auto_renew.at);
+	IF set_auto_renew.enabled IS NULL THEN
+		RAISE EXCEPTION 'automatic renewal of package % can not be NULL', p.package_id USING
+			ERRCODE = 'null_value_not_allowed', DETAIL = 'It is on or off.', HINT = 'Give true or false.';
+	ELSIF set_auto_renew.enabled THEN
+		PERFORM billing._require_live(p, 'automatic renewal', set_auto_renew.at);
+		SELECT * INTO o FROM billing.package_offer x
+	WHERE x.offer = p.offer AND x.currency = a.currency AND x.valid_from = billing._offer_in_force(x.offer, x.currency, set_auto_renew.at);
+		IF o.offer IS NULL OR p.cut_off THEN
+			RAISE EXCEPTION 'packages of offer "%" can not renew themselves', p.offer USING
+				ERRCODE = 'UB055',
+				DETAIL = CASE WHEN p.cut_off THEN 'Its resources are cut off when it is over; the two exclude each other.' ELSE 'It is not sold any more.' END,
+				HINT = 'Buy a package of another offer.';
+		END IF;
+		IF o.auto_renew_scope = 'type' THEN
+			UPDATE billing.package x SET auto_renew = false
+			WHERE x.account_id = set_auto_renew.account_id AND x.meter = p.meter AND x.auto_renew AND x.package_id <> p.package_id
+			RETURNING x.package_id INTO other;
+		END IF;
+	END IF;
+	UPDATE billing.package x SET auto_renew = set_auto_renew.enabled WHERE x.account_id = set_auto_renew.account_id AND x.package_id = p.package_id;
+	PERFORM billing._answer_request(set_auto_renew.account_id, set_auto_renew.key, coalesce(to_jsonb(other), 'false'));
+	RETURN other;
+END
+$fn$;
+COMMENT ON FUNCTION billing.set_auto_renew(bigint, bigint, boolean, text, timestamptz)
+	IS 'switches the automatic renewal of a package on or off; returns the package that lost it to this one, or NULL';
+
+CREATE FUNCTION billing.bind_resource(account_id bigint, package_id bigint, resource text, key text DEFAULT NULL, at timestamptz DEFAULT now())
+	RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	a record;
+	p billing.package;
+	o billing.package_offer;
+BEGIN
+	a := billing._begin_package_call(bind_resource.account_id, 'bind_resource', bind_resource.at);
+	PERFORM billing._check_package(bind_resource.account_id, bind_resource.package_id);
+	SELECT * INTO STRICT p FROM billing.package x WHERE x.account_id = bind_resource.account_id AND x.package_id = bind_resource.package_id;
+	IF billing._claim_request(bind_resource.account_id, bind_resource.key, 'bind_resource', jsonb_build_object('package_id', bind_resource.package_id,
+		'resource', bind_resource.resource), bind_resource.at) IS NOT NULL
+	THEN
+		RETURN;
+	END IF;
+	PERFORM billing._check_may(bind_resource.account_id, 'bind_resource', bind_resource.at);
+	PERFORM billing._require_live(p, 'a resource', bind_resource.at);
+	IF p.max_resources IS NULL OR (SELECT count(*) FROM billing.package_resource r WHERE r.account_id = bind_resource.account_id AND r.package_id = p.package_id)
+		>= p.max_resources
+	THEN
+		RAISE EXCEPTION 'package % has no place for resource "%"', p.package_id, bind_resource.resource USING
+			ERRCODE = 'UB054',
+			DETAIL = CASE WHEN p.max_resources IS NULL THEN 'It covers all resources and is bound to none.'
+				ELSE format('It is bound to %s, and they stay to its end.', p.max_resources) END,
+			HINT = 'Buy another package for it.';
+	END IF;
+	SELECT * INTO o FROM billing.package_offer x
+	WHERE x.offer = p.offer AND x.currency = a.currency AND x.valid_from <= p.bought_at ORDER BY x.valid_from DESC LIMIT 1;
+	PERFORM billing._check_bindable(bind_resource.account_id, p.meter, o.stackable, ARRAY[bind_resource.resource], greatest(p.valid_from, bind_resource.at), p.valid_until);
+	INSERT INTO billing.package_resource (account_id, package_id, resource, bound_at)
+	VALUES (bind_resource.account_id, p.package_id, bind_resource.resource, greatest(p.valid_from, bind_resource.at));
+	PERFORM billing._answer_request(bind_resource.account_id, bind_resource.key, 'true');
+EXCEPTION WHEN unique_violation THEN
+	RAISE EXCEPTION 'resource "%" is bound to package % already', bind_resource.resource, p.package_id USING
+		ERRCODE = 'UB051', DETAIL = 'A resource is bound to a package once, and stays to its end.', HINT = 'SELECT * FROM billing.packages;';
+END
+$fn$;
+COMMENT ON FUNCTION billing.bind_resource(bigint, bigint, text, text, timestamptz)
+	IS 'binds a resource to a free place of a package: its usage is deducted from now on, to the end of the package';
+
+CREATE FUNCTION billing.refund_package(account_id bigint, package_id bigint, key text DEFAULT NULL, at timestamptz DEFAULT now()) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	a record;
+	p billing.package;
+	answer jsonb;
+	id bigint;
+BEGIN
+	a := billing._begin_package_call(refund_package.account_id, 'refund_package', refund_package.at);
+	PERFORM billing._check_package(refund_package.account_id, refund_package.package_id);
+	SELECT * INTO STRICT p FROM billing.package x WHERE x.account_id = refund_package.account_id AND x.package_id = refund_package.package_id;
+	answer := billing._claim_request(refund_package.account_id, refund_package.key, 'refund_package', jsonb_build_object('package_id', refund_package.package_id),
+		refund_package.at);
+	IF answer IS NOT NULL THEN
+		RETURN answer::bigint;
+	END IF;
+	IF p.used > 0 THEN
+		RAISE EXCEPTION 'package % was used and can not be refunded', p.package_id USING
+			ERRCODE = 'UB060',
+			DETAIL = format('%s of %s are used; only unused packages are refunded.', p.used, p.size),
+			HINT = 'To give money nevertheless use billing.adjust().';
+	END IF;
+	PERFORM billing._require_live(p, 'a refund', refund_package.at);
+	id := billing._place_refund(refund_package.account_id, 'package', p.package_id, p.offer, 1, p.price_paid, p.voucher_paid,
+		format('refund of package %s "%s"', p.package_id, p.offer), refund_package.at);
+	UPDATE billing.package x SET state = 'refunded', auto_renew = false WHERE x.account_id = refund_package.account_id AND x.package_id = p.package_id;
+	PERFORM billing._answer_request(refund_package.account_id, refund_package.key, to_jsonb(id));
+	RETURN id;
+END
+$fn$;
+COMMENT ON FUNCTION billing.refund_package(bigint, bigint, text, timestamptz)
+	IS 'gives back what the wallet paid for an unused package, a voucher''s part is lost; returns the order_id';
+
+CREATE FUNCTION billing.change_package(account_id bigint, package_id bigint, offer text, resources text[] DEFAULT NULL,
+	key text DEFAULT NULL, at timestamptz DEFAULT now()) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	a record;
+	p billing.package;
+	answer jsonb;
+	o billing.package_offer;
+	paid_by bigint;
+	paid billing.purchase;
+	id bigint;
+BEGIN
+	a := billing._begin_package_call(change_package.account_id, 'change_package', change_package.at);
+	PERFORM billing._check_package(change_package.account_id, change_package.package_id);
+	SELECT * INTO STRICT p FROM billing.package x WHERE x.account_id = change_package.account_id AND x.package_id = change_package.package_id;
+	answer := billing._claim_request(change_package.account_id, change_package.key, 'change_package', jsonb_build_object('package_id', change_package.package_id,
+		'offer', change_package.offer, 'resources', change_package.resources), change_package.at);
+	IF answer IS NOT NULL THEN
+		RETURN answer::bigint;
+	END IF;
+	PERFORM billing._check_may(change_package.account_id, 'change_package', change_package.at);
+	PERFORM billing._require_live(p, 'a change', change_package.at);
+	SELECT * INTO o FROM billing.package_offer x
+	WHERE x.offer = change_package.offer AND x.currency = a.currency AND x.valid_from = billing._offer_in_force(x.offer, x.currency, change_package.at);
+	IF o.offer IS NULL OR o.meter <> p.meter OR EXISTS (SELECT FROM billing.package x WHERE x.account_id = change_package.account_id AND x.renews = p.package_id
+		AND x.state = 'pending')
+	THEN
+		RAISE EXCEPTION 'package % can not change to offer "%"', p.package_id, coalesce(change_package.offer, 'NULL') USING
+			ERRCODE = 'UB061',
+			DETAIL = CASE WHEN o.offer IS NULL THEN 'It is not sold.' WHEN o.meter <> p.meter THEN format('It is for "%s", the package for "%s".', o.meter, p.meter)
+				ELSE 'Another one takes over from it already.' END,
+			HINT = 'SELECT offer, meter FROM billing.package_offer; an order for later that is unused can be refunded.';
+	END IF;
+	PERFORM billing._check_purchase(change_package.account_id, o, 1, p.region, change_package.resources, p.auto_renew AND NOT o.cut_off AND o.auto_renew_scope = 'package',
+		change_package.at);
+	PERFORM billing._check_bindable(change_package.account_id, o.meter, o.stackable, change_package.resources, p.valid_until, 'infinity');
+	paid_by := billing._place_order(change_package.account_id, 'purchase', 'package', p.package_id, o.offer, 1, o.price, o.price - billing._offer_price(o, p.auto_renew AND NOT o.cut_off), NULL, NULL,
+		format('package "%s", from the end of package %s on', o.offer, p.package_id), false, change_package.at);
+	SELECT x.* INTO STRICT paid FROM billing.purchase x WHERE x.account_id = change_package.account_id AND x.order_id = paid_by;
+	id := billing._add_package(change_package.account_id, o, p.region, change_package.resources, p.valid_until,
+		billing._after_terms(p.valid_until, 1, o.term, a.time_zone, o.month_end), p.auto_renew AND NOT o.cut_off, paid.money, paid.voucher_amount,
+		paid.order_id, p.package_id, change_package.at);
+	UPDATE billing.package x SET auto_renew = false WHERE x.account_id = change_package.account_id AND x.package_id = p.package_id;
+	PERFORM billing._answer_request(change_package.account_id, change_package.key, to_jsonb(id));
+	RETURN id;
+END
+$fn$;
+COMMENT ON FUNCTION billing.change_package(bigint, bigint, text, text[], text, timestamptz)
+	IS 'orders the package that takes over when this one is used up or ends, with bindings of its own; returns its package_id';

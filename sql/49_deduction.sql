@@ -1,0 +1,106 @@
+-- Deduction: which allowances and packages usage may be taken from, and when.  A way of deduction (billing.deduction_way)
+-- leads from usage of one meter, region and resource in one span of time to one source; settling lets usage run down the
+-- ways of its account (billing.waterfall()).  What the plan of a package or a suspension of the account rule out is cut out
+-- of the span of the way, so that nothing else has to know about it.
+
+CREATE FUNCTION billing._plan_times(account_id bigint, plans text[]) RETURNS tstzmultirange
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT coalesce(range_agg(tstzrange(t.term_start, least(t.term_end, s.ended_at))) FILTER (WHERE t.term_start < s.ended_at), '{}')
+	FROM billing.subscription s JOIN billing.subscription_term t USING (account_id, subscription_id)
+	WHERE s.account_id = _plan_times.account_id AND t.plan = ANY (_plan_times.plans)
+$fn$;
+COMMENT ON FUNCTION billing._plan_times(bigint, text[]) IS 'when an account had one of these plans in a paid term';
+
+CREATE FUNCTION billing._suspended_times(account_id bigint) RETURNS tstzmultirange
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT range_agg(tstzrange(s.suspended_from, s.suspended_until)) FROM billing.suspension s
+	WHERE s.account_id = _suspended_times.account_id AND s.suspended_from < coalesce(s.suspended_until, 'infinity')
+$fn$;
+COMMENT ON FUNCTION billing._suspended_times(bigint) IS 'when an account was suspended; NULL: never';
+
+-- not pinned: meant to be inlined
+CREATE FUNCTION billing._package_scopes(account_from bigint, account_to bigint)
+	RETURNS TABLE (account_id bigint, package_id bigint, meter text, region text, resource text, factor numeric, bound_at timestamptz)
+LANGUAGE sql STABLE
+AS $fn$
+	SELECT p.account_id, p.package_id, coalesce(c.meter, p.meter), nullif(coalesce(nullif(p.region, ''), c.region), ''), r.resource,
+		coalesce(c.factor, 1), r.bound_at
+	FROM billing.package p
+	LEFT JOIN billing.package_coverage c ON c.offer = p.offer
+	LEFT JOIN billing.package_resource r ON r.account_id = p.account_id AND r.package_id = p.package_id
+	WHERE p.account_id >= account_from AND p.account_id < account_to AND p.state <> 'refunded'
+		AND (p.max_resources IS NULL OR r.resource IS NOT NULL)
+		-- a package of one region does not use what its offer says about another
+		AND (p.region = '' OR coalesce(c.region, '') IN ('', p.region))
+		AND NOT (c.region = '' AND p.region <> '' AND EXISTS (SELECT FROM billing.package_coverage n
+			WHERE n.offer = p.offer AND n.meter = c.meter AND n.region = p.region))
+$fn$;
+COMMENT ON FUNCTION billing._package_scopes(bigint, bigint)
+	IS 'what the packages of a range of accounts cover, whenever it was: meter, region (NULL: any), resource (NULL: any), and how much of the package one unit takes';
+
+CREATE FUNCTION billing._deduction_ways(account_from bigint, account_to bigint, chosen bigint[], since timestamptz, until timestamptz)
+	RETURNS TABLE (account_id bigint, ways billing.deduction_way[])
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+SET plan_cache_mode = force_custom_plan
+AS $fn$
+#variable_conflict use_column
+BEGIN
+	IF NOT EXISTS (SELECT FROM billing.allowance a WHERE a.account_id >= account_from AND a.account_id < account_to)
+		AND NOT EXISTS (SELECT FROM billing.package p WHERE p.account_id >= account_from AND p.account_id < account_to)
+	THEN
+		RETURN;
+	END IF;
+	RETURN QUERY WITH source AS (
+		-- rank: allowances come before packages, packages in the order of their priority
+		SELECT a.account_id, 'allowance' AS source, a.allowance_id AS source_id, a.size - a.used AS remaining, a.meter, nullif(a.region, '') AS region,
+			a.resource, 1::numeric AS factor, a.valid_from, a.valid_until, a.valid_until AS ends, a.size, 2147483648 AS rank, NULL::text[] AS plans
+		FROM billing.allowance a
+		WHERE a.account_id >= account_from AND a.account_id < account_to AND a.used < a.size AND a.valid_until > since AND a.valid_from <= until
+			AND (chosen IS NULL OR a.account_id = ANY (chosen))
+		UNION ALL
+		SELECT p.account_id, 'package', p.package_id, p.size - p.used, c.meter, c.region, c.resource, c.factor,
+			greatest(p.valid_from, c.bound_at), p.valid_until, p.valid_until, p.size, p.priority, p.requires_plan
+		FROM billing.package p JOIN billing._package_scopes(account_from, account_to) c USING (account_id, package_id)
+		WHERE p.account_id >= account_from AND p.account_id < account_to AND p.used < p.size AND p.state <> 'refunded'
+			AND p.valid_until > since AND p.valid_from <= until AND (chosen IS NULL OR p.account_id = ANY (chosen))
+	), suspended AS MATERIALIZED (
+		SELECT k.account_id, billing._suspended_times(k.account_id) AS times
+		FROM (SELECT DISTINCT x.account_id FROM billing.suspension x WHERE x.account_id >= account_from AND x.account_id < account_to) k
+	), planned AS MATERIALIZED (
+		-- plans that last over all of the time that is asked for: there is nothing to cut
+		SELECT t.account_id, array_agg(DISTINCT t.plan) AS plans
+		FROM billing.subscription_term t JOIN billing.subscription s USING (account_id, subscription_id)
+		WHERE t.account_id >= account_from AND t.account_id < account_to AND t.term_start <= since AND least(t.term_end, s.ended_at) > until
+			AND EXISTS (SELECT FROM source x WHERE x.plans IS NOT NULL)
+		GROUP BY t.account_id
+	), judged AS MATERIALIZED (
+		SELECT s.*, h.times AS suspended, h.account_id IS NULL AND (s.plans IS NULL OR coalesce(s.plans && p.plans, false)) AS is_whole
+		FROM source s LEFT JOIN suspended h USING (account_id) LEFT JOIN planned p USING (account_id)
+	), cut AS (
+		SELECT s.account_id, s.source, s.source_id, s.remaining, s.meter, s.region, s.resource, s.factor, s.valid_from, s.valid_until,
+			s.ends, s.size, s.rank
+		FROM judged s WHERE s.is_whole
+		UNION ALL
+		SELECT s.account_id, s.source, s.source_id, s.remaining, s.meter, s.region, s.resource, s.factor, lower(w.span), upper(w.span),
+			s.ends, s.size, s.rank
+		FROM judged s
+		CROSS JOIN LATERAL unnest((CASE WHEN s.plans IS NULL THEN '{(,)}' ELSE billing._plan_times(s.account_id, s.plans) END
+			- coalesce(s.suspended, '{}')) * tstzmultirange(tstzrange(s.valid_from, s.valid_until))) w(span)
+		WHERE NOT s.is_whole AND s.valid_from < s.valid_until
+	)
+	SELECT c.account_id, array_agg(ROW(c.source, c.source_id, c.remaining, c.meter, c.region, c.resource, c.factor, c.valid_from,
+			c.valid_until)::billing.deduction_way
+		ORDER BY c.rank DESC, c.ends, c.size, c.source_id, c.region NULLS LAST, c.meter, c.resource, c.valid_from)
+	FROM cut c
+	WHERE c.valid_from < c.valid_until
+	GROUP BY c.account_id;
+END
+$fn$;
+COMMENT ON FUNCTION billing._deduction_ways(bigint, bigint, bigint[], timestamptz, timestamptz)
+	IS 'the ways of deduction of the accounts from account_from to before account_to, or those of them that are chosen, for usage from since to until, in their order: allowance, then packages by priority, nearest end, smaller size, smaller number';

@@ -1,0 +1,105 @@
+CREATE TABLE billing.lifecycle (
+	lifecycle_id bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+	policy text COLLATE "C" NOT NULL CONSTRAINT lifecycle_policy_has_a_name CHECK (policy <> ''),
+	valid_from timestamptz NOT NULL DEFAULT '-infinity' CONSTRAINT lifecycle_takes_over_at_some_instant CHECK (valid_from < 'infinity'),
+	rule billing.lifecycle_policy NOT NULL,
+	PRIMARY KEY (policy, valid_from)
+);
+COMMENT ON TABLE billing.lifecycle IS 'catalogue: lifecycle policies, each version valid from an instant; a chain of steps keeps the version that it began with';
+COMMENT ON COLUMN billing.lifecycle.lifecycle_id IS 'identity of the version; chains of steps refer to it';
+COMMENT ON COLUMN billing.lifecycle.policy IS 'its name; accounts and plans refer to it';
+COMMENT ON COLUMN billing.lifecycle.valid_from IS 'chains that begin at this instant or later follow this version';
+COMMENT ON COLUMN billing.lifecycle.rule IS 'what happens, and when';
+
+-- Before the triggers: what is shipped warns nobody that it never releases, or names a plan that is still to come.
+INSERT INTO billing.lifecycle (policy, rule) VALUES
+	('account', 'notice immediately, suspend after 24 hours, notice 7 days before release, notice 1 day before release, release after 60 days'),
+	('reseller', 'suspend immediately, notice 7 days before release, notice 1 day before release, release after 15 days'),
+	('plan', 'notice 7 days before, downgrade free after 7 days, suspend immediately, notice 7 days before release, notice 1 day before release, release after 60 days'),
+	('defender', 'suspend after 24 hours, notice 1 day before release, release after 7 days'),
+	('elastic_arrears', 'restrict elastic immediately, resume auto'),
+	('elastic_expiry', 'notice 7 days before, suspend protection immediately, notice 1 day before release, release after 7 days at 00:00');
+
+CREATE TRIGGER lifecycle_check BEFORE INSERT OR UPDATE ON billing.lifecycle
+	FOR EACH ROW EXECUTE FUNCTION billing._check_lifecycle();
+CREATE TRIGGER lifecycle_guard BEFORE UPDATE OR DELETE ON billing.lifecycle
+	FOR EACH ROW EXECUTE FUNCTION billing._guard_lifecycle();
+
+CREATE TABLE billing.lifecycle_step (
+	account_id bigint NOT NULL,
+	step_id bigint GENERATED ALWAYS AS IDENTITY,
+	subject text NOT NULL,
+	subject_id text COLLATE "C" NOT NULL,
+	step integer,
+	action text NOT NULL,
+	argument text,
+	due_at timestamptz NOT NULL,
+	at timestamptz NOT NULL,
+	applied_at timestamptz NOT NULL,
+	reason text,
+	PRIMARY KEY (account_id, step_id)
+);
+COMMENT ON TABLE billing.lifecycle_step IS 'history: what was done to whom by which step; rows are only added';
+COMMENT ON COLUMN billing.lifecycle_step.account_id IS 'the account';
+COMMENT ON COLUMN billing.lifecycle_step.step_id IS 'number of the row';
+COMMENT ON COLUMN billing.lifecycle_step.subject IS 'account, subscription, package or resource';
+COMMENT ON COLUMN billing.lifecycle_step.subject_id IS 'which one; of an account its number';
+COMMENT ON COLUMN billing.lifecycle_step.step IS 'the policy''s step; NULL where a call did it; 0 for the begin of a chain';
+COMMENT ON COLUMN billing.lifecycle_step.action
+	IS 'notice, restrict, suspend, downgrade or release as the policy says; overdue and resume where a chain begins and ends; hold for an override; provision, activate, enable, remove, close by a call';
+COMMENT ON COLUMN billing.lifecycle_step.argument IS 'the policy''s argument: kind of the resources or plan';
+COMMENT ON COLUMN billing.lifecycle_step.due_at IS 'when it was due; it is never applied before';
+COMMENT ON COLUMN billing.lifecycle_step.at IS 'its effective instant, from which later delays count: due_at, or when it was applied if that was more than 15 minutes later';
+COMMENT ON COLUMN billing.lifecycle_step.applied_at IS 'the ring or call that applied it';
+COMMENT ON COLUMN billing.lifecycle_step.reason IS 'why, where there is more to say';
+
+CREATE TABLE billing.lifecycle_override (
+	account_id bigint NOT NULL REFERENCES billing.account,
+	override_id bigint GENERATED ALWAYS AS IDENTITY,
+	subject text NOT NULL CHECK (subject IN ('account', 'subscription', 'package', 'resource')),
+	subject_id text COLLATE "C" NOT NULL,
+	until timestamptz NOT NULL CHECK (isfinite(until)),
+	reason text NOT NULL CHECK (reason <> ''),
+	created_by text NOT NULL DEFAULT current_user,
+	at timestamptz NOT NULL,
+	PRIMARY KEY (account_id, override_id)
+);
+COMMENT ON TABLE billing.lifecycle_override IS 'steps of these subjects wait until an instant; billing.override_lifecycle() writes it, and nothing has to end it';
+COMMENT ON COLUMN billing.lifecycle_override.account_id IS 'the account';
+COMMENT ON COLUMN billing.lifecycle_override.override_id IS 'number of the override';
+COMMENT ON COLUMN billing.lifecycle_override.subject IS 'account, subscription, package or resource';
+COMMENT ON COLUMN billing.lifecycle_override.subject_id IS 'which one';
+COMMENT ON COLUMN billing.lifecycle_override.until IS 'a step that is due before this instant is due at it';
+COMMENT ON COLUMN billing.lifecycle_override.reason IS 'why';
+COMMENT ON COLUMN billing.lifecycle_override.created_by IS 'the role that decided it';
+COMMENT ON COLUMN billing.lifecycle_override.at IS 'when it was decided';
+
+CREATE TABLE billing.suspension (
+	account_id bigint NOT NULL REFERENCES billing.account,
+	suspended_from timestamptz NOT NULL,
+	suspended_until timestamptz CHECK (suspended_until >= suspended_from),
+	PRIMARY KEY (account_id, suspended_from)
+);
+COMMENT ON TABLE billing.suspension IS 'when an account was suspended, by effective instants: usage of these times is out of plan, and packages are not consumed';
+COMMENT ON COLUMN billing.suspension.account_id IS 'the account';
+COMMENT ON COLUMN billing.suspension.suspended_from IS 'effective instant of the step that suspended it';
+COMMENT ON COLUMN billing.suspension.suspended_until IS 'first instant at which it was not suspended any more; NULL: it is';
+
+CREATE TABLE billing.lifecycle_quarantine (
+	account_id bigint NOT NULL,
+	subject text NOT NULL,
+	subject_id text COLLATE "C" NOT NULL,
+	error text NOT NULL,
+	error_code text NOT NULL,
+	since timestamptz NOT NULL,
+	tried_at timestamptz NOT NULL,
+	PRIMARY KEY (account_id, subject, subject_id)
+);
+COMMENT ON TABLE billing.lifecycle_quarantine IS 'subjects whose step fails; the others go on, these are tried again each hour';
+COMMENT ON COLUMN billing.lifecycle_quarantine.account_id IS 'the account';
+COMMENT ON COLUMN billing.lifecycle_quarantine.subject IS 'account, subscription or package';
+COMMENT ON COLUMN billing.lifecycle_quarantine.subject_id IS 'which one';
+COMMENT ON COLUMN billing.lifecycle_quarantine.error IS 'message of the error';
+COMMENT ON COLUMN billing.lifecycle_quarantine.error_code IS 'its SQLSTATE';
+COMMENT ON COLUMN billing.lifecycle_quarantine.since IS 'the ring at which it first failed';
+COMMENT ON COLUMN billing.lifecycle_quarantine.tried_at IS 'the ring of the last try';
