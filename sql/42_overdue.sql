@@ -168,7 +168,7 @@ AS $fn$
 				WHERE h.account_id = c.account_id AND h.subject = 'account' AND h.argument IS NULL AND h.action || CASE h.action WHEN 'suspend' THEN 'ed' ELSE 'd' END = w.state)
 				ELSE c.since END
 		FROM chain c
-		CROSS JOIN LATERAL (SELECT billing._overdue_state(c.rule, c.step) AS state) w
+		CROSS JOIN LATERAL (SELECT CASE WHEN c.step = 0 THEN 'overdue' ELSE billing._overdue_state(c.rule, c.step) END AS state) w
 		LEFT JOIN LATERAL billing.lifecycle_next(c.rule, c.since, c.step, c.applied_at, c.time_zone) n ON true
 		WHERE s.account_id = c.account_id
 	), suspended AS (
