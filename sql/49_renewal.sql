@@ -146,8 +146,8 @@ LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 	WITH started AS (
-		UPDATE billing.package p SET state = 'active', valid_from = starts,
-			valid_until = billing._after_terms(starts, 1, o.term, a.time_zone, o.month_end)
+		UPDATE billing.package p SET state = 'active', valid_from = _start_package.starts,
+			valid_until = billing._after_terms(_start_package.starts, 1, o.term, a.time_zone, o.month_end)
 		FROM billing.package_offer o, billing.account a
 		WHERE p.account_id = _start_package.account_id AND p.package_id = _start_package.package_id AND a.account_id = p.account_id
 			AND o.offer = p.offer AND o.currency = a.currency
@@ -155,7 +155,7 @@ AS $fn$
 				WHERE x.offer = p.offer AND x.currency = a.currency AND x.valid_from <= p.bought_at)
 		RETURNING p.account_id, p.package_id
 	)
-	UPDATE billing.package_resource r SET bound_at = starts FROM started s WHERE r.account_id = s.account_id AND r.package_id = s.package_id
+	UPDATE billing.package_resource r SET bound_at = _start_package.starts FROM started s WHERE r.account_id = s.account_id AND r.package_id = s.package_id
 $fn$;
 COMMENT ON FUNCTION billing._start_package(bigint, bigint, timestamptz) IS 'lets a package that waits for the end of another one start sooner';
 
