@@ -53,6 +53,12 @@ COMMENT ON FUNCTION billing.record_usage(bigint, text, billing.quantity, text, t
 	IS 'writes one event; false: it was there before, and nothing was done; raises UB004 if it was there with other values';
 
 -- not pinned: meant to be inlined
+CREATE FUNCTION billing._is_billed(properties jsonb, leaves_out jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $fn$ SELECT (properties OPERATOR(pg_catalog.@>) leaves_out) IS NOT TRUE $fn$;
+COMMENT ON FUNCTION billing._is_billed(jsonb, jsonb) IS 'is usage with these properties billed by a meter that leaves those out (NULL: none)?';
+
+-- not pinned: meant to be inlined
 CREATE FUNCTION billing._usage_of(the_cycle integer, account_from bigint, account_to bigint)
 	RETURNS TABLE (account_id bigint, meter text, region text, resource text, event_time timestamptz, event_key text, quantity numeric,
 		properties jsonb)

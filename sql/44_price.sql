@@ -20,7 +20,7 @@ DECLARE
 	how text;
 	own text;
 BEGIN
-	IF num_nulls(NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.scope, NEW.tariff, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to,
+	IF num_nulls(NEW.meter, NEW.region, NEW.plan, NEW.tier_basis, NEW.currency, NEW.counter, NEW.scope, NEW.tariff, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to,
 			NEW.greatest_of, NEW.counter_on_change) > 0 THEN
 		RAISE EXCEPTION 'a price of meter "%" is not complete', NEW.meter USING
 			ERRCODE = 'null_value_not_allowed',
@@ -54,6 +54,17 @@ BEGIN
 				HINT = format('Give the price in %s.', own);
 		END IF;
 	END IF;
+	IF NEW.plan <> '' AND NOT EXISTS (SELECT FROM billing.plan p WHERE p.plan = NEW.plan) THEN
+		RAISE EXCEPTION 'plan "%" does not exist', NEW.plan USING
+			ERRCODE = 'UB039',
+			DETAIL = 'A price for the holders of a plan needs a plan of the catalogue.',
+			HINT = 'INSERT INTO billing.plan (plan, currency, fee, term) ... first.';
+	ELSIF NEW.counter = 'term' AND (NEW.plan = '' OR how = 'time_weighted') THEN
+		RAISE EXCEPTION 'a price of meter "%" has no terms to count in', NEW.meter USING
+			ERRCODE = 'invalid_parameter_value',
+			DETAIL = 'Terms are those of the plan that the price is for; a level that holds is billed by hour, day or month.',
+			HINT = 'Name the plan, or count by month.';
+	END IF;
 	IF billing.tariff_each(NEW.tariff) AND how <> 'sum' THEN
 		RAISE EXCEPTION 'meter "%" has no amounts of events to price', NEW.meter USING
 			ERRCODE = 'invalid_parameter_value',
@@ -66,6 +77,14 @@ BEGIN
 			DETAIL = CASE WHEN how IN ('sum', 'count') THEN 'A tariff with "each" has no counter.'
 				ELSE format('Only a sum or a count goes on where another price has left it; the meter''s aggregation is %s.', how) END,
 			HINT = 'Leave counter_on_change out, or say restart.';
+	END IF;
+	IF NEW.tier_basis = 'whole' AND (how NOT IN ('sum', 'count') OR billing.tariff_each(NEW.tariff) OR NEW.counter_on_change = 'carry'
+		OR billing.tariff_model(NEW.tariff) = 'volume' AND NEW.tariff::jsonb ?| ARRAY['free', 'block', 'min', 'max', 'digits'])
+	THEN
+		RAISE EXCEPTION 'a price of meter "%" can not go by the whole usage', NEW.meter USING
+			ERRCODE = 'invalid_parameter_value',
+			DETAIL = 'It is for sums and counts whose counter restarts; a volume tariff has prices and flat fees alone then, and none is by each event.',
+			HINT = 'Leave tier_basis out, or say uncovered.';
 	END IF;
 	IF billing._is_windowed(how) THEN
 		PERFORM billing._check_windowed_price(NEW);
@@ -84,13 +103,13 @@ BEGIN
 	NEW.weekdays := billing._check_conditions(NEW);
 	PERFORM billing._check_ties(NEW);
 	PERFORM billing._warn_of_cheaper_usage(NEW.meter, NEW.tariff);
-	INSERT INTO billing.price_line (meter, region, currency, counter, post, scope, properties, weekdays, time_from, time_to, greatest_of)
-	VALUES (NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.post, NEW.scope, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to,
+	INSERT INTO billing.price_line (meter, region, plan, currency, counter, post, scope, properties, weekdays, time_from, time_to, greatest_of)
+	VALUES (NEW.meter, NEW.region, NEW.plan, NEW.currency, NEW.counter, NEW.post, NEW.scope, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to,
 		NEW.greatest_of)
 	ON CONFLICT DO NOTHING;
 	SELECT l.line_id INTO STRICT NEW.line_id FROM billing.price_line l
-	WHERE (l.meter, l.region, l.currency, l.counter, l.post, l.scope, l.properties, l.weekdays, l.time_from, l.time_to, l.greatest_of)
-		= (NEW.meter, NEW.region, NEW.currency, NEW.counter, NEW.post, NEW.scope, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to,
+	WHERE (l.meter, l.region, l.plan, l.currency, l.counter, l.post, l.scope, l.properties, l.weekdays, l.time_from, l.time_to, l.greatest_of)
+		= (NEW.meter, NEW.region, NEW.plan, NEW.currency, NEW.counter, NEW.post, NEW.scope, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to,
 			NEW.greatest_of);
 	RETURN NEW;
 END
@@ -112,7 +131,11 @@ BEGIN
 			rated := TG_OP = 'UPDATE' OR EXISTS (SELECT FROM billing.rated_price r WHERE r.price_id = OLD.price_id);
 		WHEN 'meter' THEN
 			what := format('meter "%s"', OLD.meter);
-			rated := EXISTS (SELECT FROM billing.price p WHERE p.meter = OLD.meter);
+			rated := EXISTS (SELECT FROM billing.price p WHERE p.meter = OLD.meter)
+				OR EXISTS (SELECT FROM billing.package_offer o WHERE o.meter = OLD.meter)
+				OR EXISTS (SELECT FROM billing.package_coverage o WHERE o.meter = OLD.meter)
+				OR EXISTS (SELECT FROM billing.plan_allowance o WHERE o.meter = OLD.meter)
+				OR EXISTS (SELECT FROM billing.usage_cap c WHERE c.meter = OLD.meter);
 		WHEN 'currency' THEN
 			what := format('currency "%s"', OLD.currency);
 			rated := EXISTS (SELECT FROM billing.account a WHERE a.currency = OLD.currency);
@@ -121,7 +144,7 @@ BEGIN
 		RAISE EXCEPTION '% can not be changed', what USING
 			ERRCODE = 'UB007',
 			DETAIL = CASE TG_TABLE_NAME WHEN 'price' THEN 'A price never changes; one that has rated usage can not be deleted either.'
-				WHEN 'meter' THEN 'It has prices.' ELSE 'Accounts have money in it.' END,
+				WHEN 'meter' THEN 'It has prices, packages, allowances or caps.' ELSE 'Accounts have money in it.' END,
 			HINT = CASE TG_TABLE_NAME WHEN 'price' THEN 'Insert a new price with a later valid_from: it takes over from that instant. One that has rated nothing may be deleted.'
 				ELSE 'Insert a new row under another name.' END;
 	END IF;
@@ -130,7 +153,56 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._guard_catalogue() IS 'trigger: what has rated something is immutable';
 
-CREATE FUNCTION billing._price_spans(owner bigint, meter text, region text, currency text)
+CREATE FUNCTION billing._rate_uncovered(tariff billing.tariff, covered numeric, quantity numeric) RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	RETURN CASE WHEN covered = 0 THEN billing.rate(tariff, quantity)
+		WHEN quantity = 0 THEN 0
+		WHEN billing.tariff_model(tariff) = 'graduated' THEN billing.rate_between(tariff, covered, quantity)
+		ELSE (SELECT l.amount - billing.prorate(covered * l.price, 1, l.per) FROM billing.rate_lines(tariff, covered + quantity) l) END;
+END
+$fn$;
+COMMENT ON FUNCTION billing._rate_uncovered(billing.tariff, numeric, numeric)
+	IS 'what a quantity costs in the tiers that it reaches with a quantity that is covered: graduated tiers are filled by what is covered first, a volume tier is reached by both together';
+
+-- not pinned: meant to be inlined
+CREATE FUNCTION billing._priced_term(account_id bigint, resource text, first_at timestamptz, last_at timestamptz)
+	RETURNS TABLE (plan text, term_start timestamptz, term_end timestamptz, is_whole boolean)
+LANGUAGE sql STABLE
+AS $fn$
+	SELECT t.plan, t.term_start, t.term_end, t.term_start <= $3 AND least(t.term_end, s.ended_at) > $4
+	FROM billing.subscription s
+	JOIN billing.subscription_term t ON t.account_id = s.account_id AND t.subscription_id = s.subscription_id
+	JOIN billing.plan p ON p.plan = t.plan
+	WHERE s.account_id = $1 AND (s.resource IS NULL OR s.resource = $2) AND s.state <> 'provisioning'
+		AND t.term_start <= $4 AND least(t.term_end, s.ended_at) > $3
+		AND EXISTS (SELECT FROM billing.price x WHERE x.plan = t.plan)
+	ORDER BY s.resource IS NULL, p.rank DESC, s.subscription_id, t.term
+	LIMIT 1
+$fn$;
+COMMENT ON FUNCTION billing._priced_term(bigint, text, timestamptz, timestamptz)
+	IS 'the paid term whose plan''s prices usage of a resource between two instants has, the first by rank that any of it lies in, and whether all of it does; none: it has the prices of no plan';
+
+CREATE FUNCTION billing._counter_period(counter text, account_id bigint, resource text, at timestamptz, time_zone text,
+	OUT period_start timestamptz, OUT period_end timestamptz)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	IF counter = 'term' THEN
+		SELECT t.term_start, t.term_end INTO period_start, period_end
+		FROM billing._priced_term(_counter_period.account_id, _counter_period.resource, _counter_period.at, _counter_period.at) t;
+	ELSIF counter IS NOT NULL THEN
+		SELECT t.* INTO period_start, period_end FROM billing.period_of(counter, at, time_zone) t;
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._counter_period(text, bigint, text, timestamptz, text)
+	IS 'the counter period that an event lies in: hour, day or month of its account''s zone, or the term of its plan';
+
+CREATE FUNCTION billing._price_spans(owner bigint, meter text, region text, currency text, plan text)
 	RETURNS TABLE (valid_from timestamptz, valid_until timestamptz, price_id bigint, line_id bigint, tariff billing.tariff,
 		counter text, post text, scope text)
 LANGUAGE plpgsql STABLE ROWS 2
@@ -144,39 +216,47 @@ BEGIN
 		SELECT p.* FROM billing.price p
 		WHERE p.meter = _price_spans.meter AND p.currency = _price_spans.currency
 			AND p.region IN (_price_spans.region, '') AND p.account_id IN (_price_spans.owner, 0)
+			AND (p.plan IN (_price_spans.plan, '') OR _price_spans.plan IS NULL)
 	), by_event AS (
 		SELECT FROM candidate p WHERE billing._is_conditional(p.properties, p.weekdays, p.time_from, p.time_to) OR billing.tariff_each(p.tariff)
+			OR _price_spans.plan IS NULL AND p.plan <> ''
 	), winner AS (
 		SELECT DISTINCT ON (e.valid_from) e.valid_from AS starts, p.*
 		FROM candidate e JOIN candidate p ON p.valid_from <= e.valid_from
 		WHERE NOT EXISTS (SELECT FROM by_event)
-		ORDER BY e.valid_from, p.account_id <> 0 DESC, p.region <> '' DESC, p.valid_from DESC
+		ORDER BY e.valid_from, p.account_id <> 0 DESC, p.plan <> '' DESC, p.region <> '' DESC, p.valid_from DESC
 	)
 	SELECT w.starts, coalesce(lead(w.starts) OVER (ORDER BY w.starts), 'infinity'), w.price_id, w.line_id, w.tariff,
 		w.counter, w.post, w.scope
 	FROM winner w;
 END
 $fn$;
-COMMENT ON FUNCTION billing._price_spans(bigint, text, text, text)
-	IS 'which price is in force from when to when, for an account with prices of its own (owner) or everyone (0); nothing where a price has conditions or prices each event, so that events are looked at one by one';
+COMMENT ON FUNCTION billing._price_spans(bigint, text, text, text, text)
+	IS 'which price is in force from when to when, in a plan (NULL: in one that is not known), for an account with prices of its own (owner) or everyone (0); nothing where a price has conditions, prices each event, or is for a plan that is not known, so that events are looked at one by one';
 
-CREATE FUNCTION billing._price_at(account_id bigint, meter text, region text, currency text, properties jsonb, at timestamptz, time_zone text)
+CREATE FUNCTION billing._price_at(account_id bigint, meter text, region text, resource text, currency text, properties jsonb, at timestamptz, time_zone text)
 	RETURNS bigint
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+DECLARE
+	held text := '';
 BEGIN
+	IF EXISTS (SELECT FROM billing.price p WHERE p.meter = _price_at.meter AND p.plan <> '') THEN
+		held := coalesce((SELECT t.plan FROM billing._priced_term(_price_at.account_id, _price_at.resource, _price_at.at, _price_at.at) t), '');
+	END IF;
 	RETURN (SELECT p.price_id FROM billing.price p
 	WHERE p.meter = _price_at.meter AND p.currency = _price_at.currency AND p.region IN (_price_at.region, '')
 		AND p.account_id IN (_price_at.account_id, 0) AND p.valid_from <= _price_at.at
+		AND p.plan IN (held, '')
 		AND (NOT billing._is_conditional(p.properties, p.weekdays, p.time_from, p.time_to)
 			OR billing._meets(p.properties, p.weekdays, p.time_from, p.time_to, _price_at.properties, _price_at.at AT TIME ZONE _price_at.time_zone))
-	ORDER BY p.account_id <> 0 DESC, p.region <> '' DESC,
+	ORDER BY p.account_id <> 0 DESC, p.plan <> '' DESC, p.region <> '' DESC,
 		billing._specificity(p.properties, p.weekdays, p.time_from, p.time_to) DESC, p.valid_from DESC
 	LIMIT 1);
 END
 $fn$;
-COMMENT ON FUNCTION billing._price_at(bigint, text, text, text, jsonb, timestamptz, text) IS 'the price in force for one event; NULL: none';
+COMMENT ON FUNCTION billing._price_at(bigint, text, text, text, text, jsonb, timestamptz, text) IS 'the price in force for one event; NULL: none';
 
 CREATE FUNCTION billing._carried(account_id bigint, price_id bigint, period_start timestamptz, resource text, through integer DEFAULT NULL) RETURNS numeric
 LANGUAGE plpgsql STABLE

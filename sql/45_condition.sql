@@ -73,7 +73,7 @@ DECLARE
 	other record;
 BEGIN
 	SELECT p.* INTO other FROM billing.price p
-	WHERE (p.meter, p.region, p.currency, p.account_id) = (price.meter, price.region, price.currency, price.account_id)
+	WHERE (p.meter, p.region, p.plan, p.currency, p.account_id) = (price.meter, price.region, price.plan, price.currency, price.account_id)
 		AND (p.properties, p.weekdays, p.time_from, p.time_to) IS DISTINCT FROM (price.properties, price.weekdays, price.time_from, price.time_to)
 		AND billing._specificity(p.properties, p.weekdays, p.time_from, p.time_to)
 			= billing._specificity(price.properties, price.weekdays, price.time_from, price.time_to)

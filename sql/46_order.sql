@@ -62,7 +62,7 @@ DECLARE
 	v billing.voucher;
 BEGIN
 	FOR v IN SELECT * FROM billing.voucher w
-		WHERE w.expired_at IS NULL AND w.expires_at = timer AND w.account_id >= account_from AND w.account_id < account_to
+		WHERE w.expired_at IS NULL AND w.expires_at < 'infinity' AND w.expires_at = timer AND w.account_id >= account_from AND w.account_id < account_to
 		ORDER BY w.account_id, w.voucher_id
 	LOOP
 		PERFORM billing._lock_account(v.account_id);
@@ -112,7 +112,7 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 #variable_conflict use_column
 BEGIN
-	IF voucher IS NULL OR voucher = 'auto' AND net <= 0 THEN
+	IF voucher IS NULL OR net <= 0 THEN
 		RETURN;
 	END IF;
 	-- one that covers the whole order, then the one that expires first, pays most, keeps least
@@ -128,7 +128,7 @@ BEGIN
 END
 $fn$;
 COMMENT ON FUNCTION billing._choose_voucher(bigint, text, numeric, text[], timestamptz)
-	IS 'the voucher that pays a part of an order of so much, and how much it can: the one that is named, the best one for auto, none for NULL; raises UB034 to UB038';
+	IS 'the voucher that pays a part of an order of so much, and how much it can: the one that is named, the best one for auto, none for NULL or for an order that costs nothing; raises UB034 to UB038';
 
 CREATE FUNCTION billing._write_fee(account_id bigint, order_id bigint, quantity numeric, amount numeric, reason text, at timestamptz) RETURNS void
 LANGUAGE sql VOLATILE

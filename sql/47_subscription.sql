@@ -1,5 +1,6 @@
--- Plans: what a term costs, subscribing, renewal and the end.  Terms follow one another from the anchor on; every term that is
--- paid is a row with what was paid for it and opens its allowances.  What changes a running one: sql/47_subscription_change.sql.
+-- Plans: what a term costs, and subscribing.  Terms follow one another from the anchor on; every term that is paid is a row with
+-- what was paid for it, and opens its allowances.  Renewal and end: sql/47_subscription_renew.sql; what changes a running
+-- subscription: sql/47_subscription_change.sql.
 
 CREATE FUNCTION billing._check_holder(account_id bigint, call text, at timestamptz) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -36,286 +37,6 @@ BEGIN
 END
 $fn$;
 COMMENT ON FUNCTION billing._lock_subscription(bigint, bigint) IS 'locks the account; raises UB047 unless the subscription is its own';
-
--- The row with more options wins, then a named region, then the latest; the plan's own fee comes last.
-CREATE FUNCTION billing._plan_fee(plan text, region text, options jsonb, currency text, at timestamptz) RETURNS numeric
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-BEGIN
-	RETURN coalesce((SELECT r.fee FROM billing.plan_price r
-		WHERE r.plan = _plan_fee.plan AND r.currency = _plan_fee.currency AND r.region IN (_plan_fee.region, '')
-			AND r.options <@ _plan_fee.options AND r.valid_from <= _plan_fee.at
-		ORDER BY (SELECT count(*) FROM jsonb_object_keys(r.options)) DESC, r.region <> '' DESC, r.valid_from DESC
-		LIMIT 1),
-		(SELECT p.fee FROM billing.plan p WHERE p.plan = _plan_fee.plan AND p.currency = _plan_fee.currency));
-END
-$fn$;
-COMMENT ON FUNCTION billing._plan_fee(text, text, jsonb, text, timestamptz) IS 'list price of one term of one piece; NULL: not sold in that currency and region';
-
-CREATE FUNCTION billing._check_options(plan text, options jsonb) RETURNS void
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-DECLARE
-	unknown record;
-BEGIN
-	IF options IS NULL OR jsonb_typeof(options) <> 'object' THEN
-		RAISE EXCEPTION 'options % are not possible', coalesce(options::text, 'NULL') USING
-			ERRCODE = 'invalid_parameter_value',
-			DETAIL = 'Options are an object of names and values.',
-			HINT = 'Leave options out for none, or write ''{"name": value}''.';
-	END IF;
-	SELECT o.key, o.value INTO unknown FROM jsonb_each(options) o
-	WHERE NOT EXISTS (SELECT FROM billing.plan_price r
-		WHERE r.plan = _check_options.plan AND r.options @> jsonb_build_object(o.key, o.value))
-	ORDER BY o.key LIMIT 1;
-	IF FOUND THEN
-		RAISE EXCEPTION 'plan "%" has no option "%" of %', plan, unknown.key, unknown.value USING
-			ERRCODE = 'UB042',
-			DETAIL = 'No row of billing.plan_price gives it a price.',
-			HINT = format('SELECT options, fee FROM billing.plan_price WHERE plan = %L;', plan);
-	END IF;
-END
-$fn$;
-COMMENT ON FUNCTION billing._check_options(text, jsonb) IS 'raises UB042 for an option, or a value of it, that the plan does not know';
-
-CREATE FUNCTION billing._price_terms(account_id bigint, plan text, region text, options jsonb, quantity integer, terms integer, at timestamptz,
-	OUT fee numeric, OUT list_price numeric, OUT discount numeric, OUT product text)
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-DECLARE
-	places integer;
-	code text;
-	share numeric;
-BEGIN
-	SELECT c.currency, c.decimals INTO STRICT code, places
-	FROM billing.account a JOIN billing.currency c USING (currency) WHERE a.account_id = _price_terms.account_id;
-	SELECT p.product INTO product FROM billing.plan p WHERE p.plan = _price_terms.plan;
-	fee := billing._plan_fee(plan, region, options, code, at) * quantity;
-	IF fee IS NULL THEN
-		RAISE EXCEPTION 'plan "%" is not sold in % in region "%"', plan, code, region USING
-			ERRCODE = 'UB040',
-			DETAIL = format('Neither billing.plan_price nor the plan itself has a fee in %s at %s.', code, at),
-			HINT = format('SELECT region, options, currency, valid_from, fee FROM billing.plan_price WHERE plan = %L;', plan);
-	END IF;
-	share := (SELECT d.discount FROM billing.plan_discount d
-		WHERE d.plan = _price_terms.plan AND d.min_terms <= terms ORDER BY d.min_terms DESC LIMIT 1);
-	list_price := round(fee * terms, places);
-	discount := round(fee * terms * coalesce(share, 0), places);
-END
-$fn$;
-COMMENT ON FUNCTION billing._price_terms(bigint, text, text, jsonb, integer, integer, timestamptz)
-	IS 'what an order of terms costs before vouchers: fee of a term of all pieces, list price and discount of the order; raises UB040';
-
-CREATE FUNCTION billing._check_plan(plan text, region text, quantity integer, options jsonb, terms integer) RETURNS void
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-DECLARE
-	p billing.plan;
-BEGIN
-	SELECT * INTO p FROM billing.plan w WHERE w.plan = _check_plan.plan;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'plan "%" does not exist', coalesce(plan, 'NULL') USING
-			ERRCODE = 'UB039',
-			DETAIL = 'The catalogue has no such plan.',
-			HINT = 'SELECT plan, fee, currency, term FROM billing.plan;';
-	ELSIF quantity IS NULL OR quantity NOT BETWEEN 1 AND 1000000 THEN
-		RAISE EXCEPTION 'quantity % of plan "%" is not possible', coalesce(quantity::text, 'NULL'), plan USING
-			ERRCODE = 'numeric_value_out_of_range',
-			DETAIL = 'A subscription is of 1 to 1000000 pieces.',
-			HINT = 'Give how many pieces, or leave quantity out for one.';
-	ELSIF region IS NULL THEN
-		RAISE EXCEPTION 'region NULL of plan "%" is not possible', plan USING
-			ERRCODE = 'null_value_not_allowed',
-			DETAIL = 'Any region is the empty text.',
-			HINT = 'Leave region out, or name one.';
-	END IF;
-	PERFORM billing._check_terms(p.plan, _check_plan.terms, p.min_terms);
-	PERFORM billing._check_options(p.plan, _check_plan.options);
-END
-$fn$;
-COMMENT ON FUNCTION billing._check_plan(text, text, integer, jsonb, integer)
-	IS 'raises UB039, UB041, UB042, 22003 or 22004 unless the plan can be subscribed to in that way';
-
-CREATE FUNCTION billing._check_terms(plan text, terms integer, least_terms integer) RETURNS void
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-DECLARE
-	most integer;
-BEGIN
-	SELECT CASE WHEN p.term IS NULL THEN 1 ELSE p.max_terms END INTO STRICT most FROM billing.plan p WHERE p.plan = _check_terms.plan;
-	IF terms IS NULL OR terms NOT BETWEEN least_terms AND most THEN
-		RAISE EXCEPTION 'plan "%" is not sold for % terms', plan, coalesce(terms::text, 'NULL') USING
-			ERRCODE = 'UB041',
-			DETAIL = format('Such an order is of %s to %s terms.', least_terms, most),
-			HINT = 'Give a number of terms in that range.';
-	END IF;
-END
-$fn$;
-COMMENT ON FUNCTION billing._check_terms(text, integer, integer) IS 'raises UB041 for too few or too many terms in one order';
-
--- What an order paid is spread over its terms by running totals, so that they add up to it.
-CREATE FUNCTION billing._open_terms(account_id bigint, subscription_id bigint, order_id bigint, plan text, fee numeric) RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-DECLARE
-	s billing.subscription;
-	p billing.plan;
-	zone text;
-	places integer;
-BEGIN
-	SELECT * INTO STRICT s FROM billing.subscription w
-	WHERE w.account_id = _open_terms.account_id AND w.subscription_id = _open_terms.subscription_id;
-	SELECT * INTO STRICT p FROM billing.plan w WHERE w.plan = _open_terms.plan;
-	SELECT a.time_zone, c.decimals INTO STRICT zone, places
-	FROM billing.account a JOIN billing.currency c USING (currency) WHERE a.account_id = s.account_id;
-
-	INSERT INTO billing.subscription_term (account_id, subscription_id, term, plan, term_start, term_end, fee, list_price, money, voucher_amount, order_id)
-	SELECT s.account_id, s.subscription_id, n.term, p.plan,
-		CASE n.term WHEN 1 THEN s.anchor ELSE billing._after_terms(s.anchor, n.term - 1, p.term, zone, p.month_end) END,
-		billing._after_terms(s.anchor, n.term, p.term, zone, p.month_end), _open_terms.fee,
-		billing.prorate(o.list_price, k, o.quantity, places) - billing.prorate(o.list_price, k - 1, o.quantity, places),
-		billing.prorate(o.money, k, o.quantity, places) - billing.prorate(o.money, k - 1, o.quantity, places),
-		billing.prorate(o.voucher_amount, k, o.quantity, places) - billing.prorate(o.voucher_amount, k - 1, o.quantity, places),
-		o.order_id
-	FROM billing.purchase o
-	CROSS JOIN LATERAL generate_series(1, o.quantity) k
-	CROSS JOIN LATERAL (SELECT s.paid_terms + k AS term) n
-	WHERE o.account_id = s.account_id AND o.order_id = _open_terms.order_id;
-
-	INSERT INTO billing.allowance (account_id, subscription_id, term, meter, region, resource, size, valid_from, valid_until)
-	SELECT t.account_id, t.subscription_id, t.term, l.meter, l.region, s.resource, l.quantity * s.quantity, t.term_start, t.term_end
-	FROM billing.subscription_term t
-	JOIN billing.plan_allowance l ON l.plan = t.plan AND l.mode = 'subtract'
-	JOIN billing.meter m ON m.meter = l.meter AND m.aggregation IN ('sum', 'count')
-	WHERE t.account_id = s.account_id AND t.subscription_id = s.subscription_id AND t.term > s.paid_terms
-	ORDER BY t.term, l.meter, l.region;
-
-	UPDATE billing.subscription w SET plan = p.plan, paid_terms = t.terms, paid_until = t.paid_until
-	FROM (SELECT max(t.term) AS terms, max(t.term_end) AS paid_until FROM billing.subscription_term t
-		WHERE t.account_id = s.account_id AND t.subscription_id = s.subscription_id) t
-	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
-END
-$fn$;
-COMMENT ON FUNCTION billing._open_terms(bigint, bigint, bigint, text, numeric) IS 'adds the terms that an order has paid, with their allowances; fee: list price of one of them';
-
-CREATE FUNCTION billing._set_renew_at(account_id bigint, subscription_id bigint, at timestamptz) RETURNS void
-LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-	-- the day before the end by the account's clock, but not before the last term; what is asked for later is done at once
-	UPDATE billing.subscription s
-	SET renewal_failed_at = NULL,
-		renew_at = CASE WHEN s.auto_renew AND s.state IN ('active', 'grace') AND s.paid_until < 'infinity' AND s.ended_at = 'infinity'
-			THEN greatest(billing._day_before(s.paid_until, a.time_zone), t.term_start, _set_renew_at.at) END
-	FROM billing.account a, billing.subscription_term t
-	WHERE s.account_id = _set_renew_at.account_id AND s.subscription_id = _set_renew_at.subscription_id AND a.account_id = s.account_id
-		AND t.account_id = s.account_id AND t.subscription_id = s.subscription_id AND t.term = s.paid_terms
-$fn$;
-COMMENT ON FUNCTION billing._set_renew_at(bigint, bigint, timestamptz) IS 'sets when a subscription renews itself, from its flag, state and end';
-
-CREATE FUNCTION billing._day_before(until timestamptz, time_zone text) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $fn$ SELECT (until AT TIME ZONE time_zone - interval '1 day') AT TIME ZONE time_zone $fn$;
-COMMENT ON FUNCTION billing._day_before(timestamptz, text) IS 'the same wall time a calendar day earlier';
-
-CREATE FUNCTION billing._start_subscription(account_id bigint, subscription_id bigint, at timestamptz) RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-DECLARE
-	s billing.subscription;
-	o billing.purchase;
-	first_start timestamptz;
-BEGIN
-	SELECT * INTO STRICT s FROM billing.subscription w
-	WHERE w.account_id = _start_subscription.account_id AND w.subscription_id = _start_subscription.subscription_id;
-	SELECT * INTO STRICT o FROM billing.purchase w
-	WHERE w.account_id = s.account_id AND w.subject = 'subscription' AND w.subject_id = s.subscription_id;
-	SELECT billing.term_start(_start_subscription.at, p.starts, a.time_zone) INTO STRICT first_start
-	FROM billing.plan p, billing.account a WHERE p.plan = s.plan AND a.account_id = s.account_id;
-	UPDATE billing.subscription w SET state = 'active', since = _start_subscription.at, anchor = first_start
-	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
-	PERFORM billing._open_terms(s.account_id, s.subscription_id, o.order_id, s.plan, billing.prorate(o.list_price, 1, o.quantity));
-	PERFORM billing._set_renew_at(s.account_id, s.subscription_id, _start_subscription.at);
-END
-$fn$;
-COMMENT ON FUNCTION billing._start_subscription(bigint, bigint, timestamptz) IS 'starts the first term of a subscription that is paid';
-
-CREATE FUNCTION billing.subscribe(account_id bigint, plan text, resource text DEFAULT NULL, terms integer DEFAULT 1, quantity integer DEFAULT 1,
-	region text DEFAULT '', options jsonb DEFAULT '{}', auto_renew boolean DEFAULT false, voucher text DEFAULT NULL,
-	key text DEFAULT NULL, at timestamptz DEFAULT now()) RETURNS bigint
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-DECLARE
-	answer jsonb;
-	p billing.plan;
-	price record;
-	id bigint;
-BEGIN
-	PERFORM billing._check_holder(subscribe.account_id, 'subscribe', subscribe.at);
-	answer := billing._claim_request(subscribe.account_id, subscribe.key, 'subscribe', jsonb_build_object('plan', subscribe.plan,
-		'resource', subscribe.resource, 'terms', subscribe.terms, 'quantity', subscribe.quantity, 'region', subscribe.region,
-		'options', subscribe.options, 'auto_renew', subscribe.auto_renew, 'voucher', subscribe.voucher), subscribe.at);
-	IF answer IS NOT NULL THEN
-		RETURN answer::bigint;
-	END IF;
-	PERFORM billing._lock_account(subscribe.account_id);
-	-- nobody changes a plan while it gets its first subscription
-	PERFORM 1 FROM billing.plan w WHERE w.plan = subscribe.plan FOR SHARE;
-	PERFORM billing._check_plan(subscribe.plan, subscribe.region, subscribe.quantity, subscribe.options, subscribe.terms);
-	SELECT * INTO STRICT p FROM billing.plan w WHERE w.plan = subscribe.plan;
-	IF coalesce(subscribe.auto_renew, false) THEN
-		PERFORM billing._check_renewable(p.plan);
-	END IF;
-	IF p.provisioned AND subscribe.resource IS NULL THEN
-		RAISE EXCEPTION 'plan "%" needs a resource', p.plan USING
-			ERRCODE = 'UB048',
-			DETAIL = 'Its first term starts when the resource is activated.',
-			HINT = format('SELECT billing.add_resource(%s, ...), and give its name.', subscribe.account_id);
-	END IF;
-	price := billing._price_terms(subscribe.account_id, p.plan, subscribe.region, subscribe.options, subscribe.quantity, subscribe.terms, subscribe.at);
-
-	INSERT INTO billing.subscription (account_id, plan, region, resource, quantity, options, state, since, anchor, paid_terms, paid_until, auto_renew, created_at)
-	VALUES (subscribe.account_id, p.plan, subscribe.region, subscribe.resource, subscribe.quantity, subscribe.options, 'provisioning', subscribe.at,
-		subscribe.at, 0, 'infinity', coalesce(subscribe.auto_renew, false), subscribe.at)
-	RETURNING subscription_id INTO id;
-	PERFORM billing._place_order(subscribe.account_id, 'purchase', 'subscription', id, p.plan, subscribe.terms, price.list_price, price.discount,
-		subscribe.voucher, ARRAY[p.plan, p.product], format('plan %s', p.plan), false, subscribe.at);
-	IF NOT p.provisioned THEN
-		PERFORM billing._start_subscription(subscribe.account_id, id, subscribe.at);
-	END IF;
-	PERFORM billing._answer_request(subscribe.account_id, subscribe.key, to_jsonb(id));
-	RETURN id;
-END
-$fn$;
-COMMENT ON FUNCTION billing.subscribe(bigint, text, text, integer, integer, text, jsonb, boolean, text, text, timestamptz)
-	IS 'subscribes an account to a plan: charges the fee of its terms and opens their allowances; returns the subscription_id';
-
-CREATE FUNCTION billing._check_renewable(plan text) RETURNS void
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-DECLARE
-	p billing.plan;
-BEGIN
-	SELECT * INTO STRICT p FROM billing.plan w WHERE w.plan = _check_renewable.plan;
-	IF NOT p.renewable OR p.term IS NULL THEN
-		RAISE EXCEPTION 'plan "%" can not be renewed', p.plan USING
-			ERRCODE = 'UB043',
-			DETAIL = CASE WHEN p.term IS NULL THEN 'It has no end.' ELSE 'It is a trial, which ends.' END,
-			HINT = CASE WHEN p.term IS NULL THEN 'Leave it as it is.' ELSE 'Subscribe to another plan: SELECT billing.subscribe(...).' END;
-	END IF;
-END
-$fn$;
-COMMENT ON FUNCTION billing._check_renewable(text) IS 'raises UB043 for a trial and for a plan without end';
 
 CREATE FUNCTION billing._check_running(account_id bigint, subscription_id bigint) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -355,76 +76,6 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._check_not_cancelled(bigint, bigint) IS 'raises UB049 for a subscription that was cancelled, at once or for its end';
 
-CREATE FUNCTION billing._renew(account_id bigint, subscription_id bigint, terms integer, voucher text, automatic boolean, at timestamptz) RETURNS bigint
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-DECLARE
-	s billing.subscription;
-	p billing.plan;
-	price record;
-	id bigint;
-BEGIN
-	SELECT * INTO STRICT s FROM billing.subscription w WHERE w.account_id = _renew.account_id AND w.subscription_id = _renew.subscription_id;
-	SELECT * INTO STRICT p FROM billing.plan w WHERE w.plan = coalesce(s.next_plan, s.plan);
-	IF automatic AND billing._plan_fee(p.plan, s.region, s.options,
-			(SELECT a.currency FROM billing.account a WHERE a.account_id = s.account_id), at) IS NULL THEN
-		RETURN NULL;
-	END IF;
-	price := billing._price_terms(s.account_id, p.plan, s.region, s.options, s.quantity, _renew.terms, _renew.at);
-	id := billing._place_order(s.account_id, 'renewal', 'subscription', s.subscription_id, p.plan, _renew.terms, price.list_price, price.discount,
-		_renew.voucher, ARRAY[p.plan, p.product], format('plan %s, renewal', p.plan), _renew.automatic, _renew.at);
-	IF id IS NULL THEN
-		RETURN NULL;
-	END IF;
-	PERFORM billing._open_terms(s.account_id, s.subscription_id, id, p.plan, price.fee);
-	-- late, it counts on from the old end, and may be over already
-	UPDATE billing.subscription w
-	SET next_plan = NULL,
-		state = CASE WHEN w.paid_until > _renew.at THEN 'active' ELSE w.state END,
-		since = CASE WHEN w.paid_until > _renew.at AND w.state <> 'active' THEN _renew.at ELSE w.since END
-	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
-	PERFORM billing._set_renew_at(s.account_id, s.subscription_id, _renew.at);
-	RETURN id;
-END
-$fn$;
-COMMENT ON FUNCTION billing._renew(bigint, bigint, integer, text, boolean, timestamptz)
-	IS 'places the order of a renewal and adds its terms at the end; NULL: it was automatic and there was no money; the account is locked by the caller';
-
-CREATE FUNCTION billing.renew_subscription(account_id bigint, subscription_id bigint, terms integer DEFAULT 1, voucher text DEFAULT NULL,
-	key text DEFAULT NULL, at timestamptz DEFAULT now()) RETURNS bigint
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-DECLARE
-	answer jsonb;
-	p billing.plan;
-	id bigint;
-BEGIN
-	PERFORM billing._check_holder(renew_subscription.account_id, 'renew_subscription', renew_subscription.at);
-	answer := billing._claim_request(renew_subscription.account_id, renew_subscription.key, 'renew_subscription', jsonb_build_object(
-		'subscription_id', renew_subscription.subscription_id, 'terms', renew_subscription.terms, 'voucher', renew_subscription.voucher),
-		renew_subscription.at);
-	IF answer IS NOT NULL THEN
-		RETURN answer::bigint;
-	END IF;
-	PERFORM billing._lock_subscription(renew_subscription.account_id, renew_subscription.subscription_id);
-	SELECT w.* INTO STRICT p FROM billing.subscription s JOIN billing.plan w ON w.plan = coalesce(s.next_plan, s.plan)
-	WHERE s.account_id = renew_subscription.account_id AND s.subscription_id = renew_subscription.subscription_id;
-	PERFORM billing._check_running(renew_subscription.account_id, renew_subscription.subscription_id);
-	PERFORM billing._check_not_cancelled(renew_subscription.account_id, renew_subscription.subscription_id);
-	PERFORM billing._check_renewable(p.plan);
-	PERFORM billing._check_started(renew_subscription.account_id, renew_subscription.subscription_id);
-	PERFORM billing._check_terms(p.plan, renew_subscription.terms, 1);
-	id := billing._renew(renew_subscription.account_id, renew_subscription.subscription_id, renew_subscription.terms, renew_subscription.voucher,
-		false, renew_subscription.at);
-	PERFORM billing._answer_request(renew_subscription.account_id, renew_subscription.key, to_jsonb(id));
-	RETURN id;
-END
-$fn$;
-COMMENT ON FUNCTION billing.renew_subscription(bigint, bigint, integer, text, text, timestamptz)
-	IS 'pays further terms, which count on from the old end, also after it; returns the order_id';
-
 CREATE FUNCTION billing._check_started(account_id bigint, subscription_id bigint) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -444,81 +95,279 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._check_started(bigint, bigint) IS 'raises 55000 for a subscription that waits for its resource';
 
-CREATE FUNCTION billing._renew_subscriptions(account_from bigint, account_to bigint, until timestamptz, at timestamptz) RETURNS void
+CREATE FUNCTION billing._check_renewable(plan text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	p billing.plan;
+BEGIN
+	SELECT * INTO STRICT p FROM billing.plan w WHERE w.plan = _check_renewable.plan;
+	IF NOT p.renewable OR p.term IS NULL THEN
+		RAISE EXCEPTION 'plan "%" can not be renewed', p.plan USING
+			ERRCODE = 'UB043',
+			DETAIL = CASE WHEN p.term IS NULL THEN 'It has no end.' ELSE 'It is a trial, which ends.' END,
+			HINT = CASE WHEN p.term IS NULL THEN 'Leave it as it is.' ELSE 'Subscribe to another plan: SELECT billing.subscribe(...).' END;
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._check_renewable(text) IS 'raises UB043 for a trial and for a plan without end';
+
+CREATE FUNCTION billing._check_terms(plan text, terms integer, least_terms integer) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	most integer;
+BEGIN
+	SELECT CASE WHEN p.term IS NULL THEN 1 ELSE p.max_terms END INTO STRICT most FROM billing.plan p WHERE p.plan = _check_terms.plan;
+	IF terms IS NULL OR terms NOT BETWEEN least_terms AND most THEN
+		RAISE EXCEPTION 'plan "%" is not sold for % terms', plan, coalesce(terms::text, 'NULL') USING
+			ERRCODE = 'UB041',
+			DETAIL = format('Such an order is of %s to %s terms.', least_terms, most),
+			HINT = 'Give a number of terms in that range.';
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._check_terms(text, integer, integer) IS 'raises UB041 for too few or too many terms in one order';
+
+CREATE FUNCTION billing._check_options(plan text, options jsonb) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	unknown record;
+BEGIN
+	IF options IS NULL OR jsonb_typeof(options) <> 'object' THEN
+		RAISE EXCEPTION 'options % are not possible', coalesce(options::text, 'NULL') USING
+			ERRCODE = 'invalid_parameter_value',
+			DETAIL = 'Options are an object of names and values.',
+			HINT = 'Leave options out for none, or write ''{"name": value}''.';
+	END IF;
+	SELECT o.key, o.value INTO unknown FROM jsonb_each(options) o
+	WHERE NOT EXISTS (SELECT FROM billing.plan_price r
+		WHERE r.plan = _check_options.plan AND r.options @> jsonb_build_object(o.key, o.value))
+	ORDER BY o.key LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'plan "%" has no option "%" of %', plan, unknown.key, unknown.value USING
+			ERRCODE = 'UB042',
+			DETAIL = 'No row of billing.plan_price gives it a price.',
+			HINT = format('SELECT options, fee FROM billing.plan_price WHERE plan = %L;', plan);
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._check_options(text, jsonb) IS 'raises UB042 for an option, or a value of it, that the plan does not know';
+
+CREATE FUNCTION billing._check_plan(plan text, region text, quantity integer, options jsonb, terms integer) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	p billing.plan;
+BEGIN
+	SELECT * INTO p FROM billing.plan w WHERE w.plan = _check_plan.plan;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'plan "%" does not exist', coalesce(plan, 'NULL') USING
+			ERRCODE = 'UB039',
+			DETAIL = 'The catalogue has no such plan.',
+			HINT = 'SELECT plan, fee, currency, term FROM billing.plan;';
+	ELSIF quantity IS NULL OR quantity NOT BETWEEN 1 AND 1000000 THEN
+		RAISE EXCEPTION 'quantity % of plan "%" is not possible', coalesce(quantity::text, 'NULL'), plan USING
+			ERRCODE = 'numeric_value_out_of_range',
+			DETAIL = 'A subscription is of 1 to 1000000 pieces.',
+			HINT = 'Give how many pieces, or leave quantity out for one.';
+	ELSIF region IS NULL THEN
+		RAISE EXCEPTION 'region NULL of plan "%" is not possible', plan USING
+			ERRCODE = 'null_value_not_allowed',
+			DETAIL = 'Any region is the empty text.',
+			HINT = 'Leave region out, or name one.';
+	END IF;
+	PERFORM billing._check_terms(p.plan, _check_plan.terms, p.min_terms);
+	PERFORM billing._check_options(p.plan, _check_plan.options);
+END
+$fn$;
+COMMENT ON FUNCTION billing._check_plan(text, text, integer, jsonb, integer)
+	IS 'raises UB039, UB041, UB042, 22003 or 22004 unless the plan can be subscribed to in that way';
+
+CREATE FUNCTION billing._check_plan_resource(account_id bigint, plan text, resource text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	IF resource IS NULL AND (SELECT p.provisioned FROM billing.plan p WHERE p.plan = _check_plan_resource.plan) THEN
+		RAISE EXCEPTION 'plan "%" needs a resource', plan USING
+			ERRCODE = 'UB048',
+			DETAIL = 'Its first term starts when the resource is activated.',
+			HINT = format('SELECT billing.add_resource(%s, ...), and give its name.', account_id);
+	ELSIF resource IS NOT NULL AND NOT EXISTS (SELECT FROM billing.resource r
+			WHERE r.account_id = _check_plan_resource.account_id AND r.resource = _check_plan_resource.resource AND r.state <> 'released') THEN
+		RAISE EXCEPTION 'account % has no resource "%"', account_id, resource USING
+			ERRCODE = 'UB021',
+			DETAIL = 'No resource of that name was added to that account, or it was released.',
+			HINT = format('SELECT resource FROM billing.resources WHERE account_id = %s;', account_id);
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._check_plan_resource(bigint, text, text)
+	IS 'raises UB021 for a resource that the account does not have, UB048 where the plan needs one and none is given';
+
+-- The row with more options wins, then a named region, then the latest; the plan's own fee comes last.
+CREATE FUNCTION billing._plan_fee(plan text, region text, options jsonb, currency text, at timestamptz) RETURNS numeric
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	RETURN coalesce((SELECT r.fee FROM billing.plan_price r
+		WHERE r.plan = _plan_fee.plan AND r.currency = _plan_fee.currency AND r.region IN (_plan_fee.region, '')
+			AND r.options <@ _plan_fee.options AND r.valid_from <= _plan_fee.at
+		ORDER BY (SELECT count(*) FROM jsonb_object_keys(r.options)) DESC, r.region <> '' DESC, r.valid_from DESC
+		LIMIT 1),
+		(SELECT p.fee FROM billing.plan p WHERE p.plan = _plan_fee.plan AND p.currency = _plan_fee.currency));
+END
+$fn$;
+COMMENT ON FUNCTION billing._plan_fee(text, text, jsonb, text, timestamptz) IS 'list price of one term of one piece; NULL: not sold in that currency and region';
+
+CREATE FUNCTION billing._price_terms(account_id bigint, plan text, region text, options jsonb, quantity integer, terms integer, at timestamptz,
+	OUT fee numeric, OUT list_price numeric, OUT discount numeric, OUT product text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	places integer;
+	code text;
+	share numeric;
+BEGIN
+	SELECT c.currency, c.decimals INTO STRICT code, places
+	FROM billing.account a JOIN billing.currency c USING (currency) WHERE a.account_id = _price_terms.account_id;
+	SELECT p.product INTO product FROM billing.plan p WHERE p.plan = _price_terms.plan;
+	fee := billing._plan_fee(plan, region, options, code, at) * quantity;
+	IF fee IS NULL THEN
+		RAISE EXCEPTION 'plan "%" is not sold in % in region "%"', plan, code, region USING
+			ERRCODE = 'UB040',
+			DETAIL = format('Neither billing.plan_price nor the plan itself has a fee in %s at %s.', code, at),
+			HINT = format('SELECT region, options, currency, valid_from, fee FROM billing.plan_price WHERE plan = %L;', plan);
+	END IF;
+	share := (SELECT d.discount FROM billing.plan_discount d
+		WHERE d.plan = _price_terms.plan AND d.min_terms <= terms ORDER BY d.min_terms DESC LIMIT 1);
+	list_price := round(fee * terms, places);
+	discount := round(fee * terms * coalesce(share, 0), places);
+END
+$fn$;
+COMMENT ON FUNCTION billing._price_terms(bigint, text, text, jsonb, integer, integer, timestamptz)
+	IS 'what an order of terms costs before vouchers: fee of a term of all pieces, list price and discount of the order; raises UB040';
+
+-- What an order paid is spread over its terms by running totals, so that they add up to it.
+CREATE FUNCTION billing._open_terms(account_id bigint, subscription_id bigint, order_id bigint, plan text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
 	s billing.subscription;
+	p billing.plan;
+	zone text;
+	places integer;
 BEGIN
-	-- one by one, as the money of one may be missing for the next; what a renewal makes due in turn is found again
-	LOOP
-		SELECT w.* INTO s FROM billing.subscription w
-		WHERE w.renew_at <= _renew_subscriptions.until AND w.account_id >= account_from AND w.account_id < account_to
-			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = w.account_id))
-		ORDER BY w.renew_at, w.paid_until, w.subscription_id LIMIT 1;
-		EXIT WHEN NOT FOUND;
-		-- lock first, read after: it may have been switched off meanwhile
-		PERFORM billing._lock_account(s.account_id);
-		SELECT w.* INTO s FROM billing.subscription w
-		WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id AND w.renew_at <= _renew_subscriptions.until;
-		CONTINUE WHEN NOT FOUND;
-		IF s.state NOT IN ('active', 'grace') THEN
-			UPDATE billing.subscription w SET renew_at = NULL WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
-		ELSIF billing._renew(s.account_id, s.subscription_id, 1, NULL, true, s.renew_at) IS NULL THEN
-			UPDATE billing.subscription w SET renew_at = NULL, renewal_failed_at = s.renew_at
-			WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
-		END IF;
-	END LOOP;
+	SELECT * INTO STRICT s FROM billing.subscription w
+	WHERE w.account_id = _open_terms.account_id AND w.subscription_id = _open_terms.subscription_id;
+	SELECT * INTO STRICT p FROM billing.plan w WHERE w.plan = _open_terms.plan;
+	SELECT a.time_zone, c.decimals INTO STRICT zone, places
+	FROM billing.account a JOIN billing.currency c USING (currency) WHERE a.account_id = s.account_id;
+
+	INSERT INTO billing.subscription_term (account_id, subscription_id, term, plan, term_start, term_end, fee, list_price, money, voucher_amount, order_id)
+	SELECT s.account_id, s.subscription_id, n.term, p.plan,
+		CASE n.term WHEN 1 THEN s.anchor ELSE billing._after_terms(s.anchor, n.term - 1, p.term, zone, p.month_end) END,
+		billing._after_terms(s.anchor, n.term, p.term, zone, p.month_end), s.fee,
+		billing.prorate(o.list_price, k, o.quantity, places) - billing.prorate(o.list_price, k - 1, o.quantity, places),
+		billing.prorate(o.money, k, o.quantity, places) - billing.prorate(o.money, k - 1, o.quantity, places),
+		billing.prorate(o.voucher_amount, k, o.quantity, places) - billing.prorate(o.voucher_amount, k - 1, o.quantity, places),
+		o.order_id
+	FROM billing.purchase o
+	CROSS JOIN LATERAL generate_series(1, o.quantity) k
+	CROSS JOIN LATERAL (SELECT s.paid_terms + k AS term) n
+	WHERE o.account_id = s.account_id AND o.order_id = _open_terms.order_id;
+
+	INSERT INTO billing.allowance (account_id, subscription_id, term, meter, region, resource, size, valid_from, valid_until)
+	SELECT t.account_id, t.subscription_id, t.term, l.meter, l.region, s.resource, l.quantity * s.quantity, t.term_start, t.term_end
+	FROM billing.subscription_term t
+	JOIN billing.plan_allowance l ON l.plan = t.plan AND l.mode = 'subtract'
+	JOIN billing.meter m ON m.meter = l.meter AND m.aggregation IN ('sum', 'count')
+	WHERE t.account_id = s.account_id AND t.subscription_id = s.subscription_id AND t.term > s.paid_terms
+	ORDER BY t.term, l.meter, l.region;
+
+	UPDATE billing.subscription w SET plan = p.plan, paid_terms = t.terms, paid_until = t.paid_until
+	FROM (SELECT max(t.term) AS terms, max(t.term_end) AS paid_until FROM billing.subscription_term t
+		WHERE t.account_id = s.account_id AND t.subscription_id = s.subscription_id) t
+	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
 END
 $fn$;
-COMMENT ON FUNCTION billing._renew_subscriptions(bigint, bigint, timestamptz, timestamptz)
-	IS 'places the automatic renewals that are due up to an instant; one that lacks money keeps its flag and waits for a top-up';
+COMMENT ON FUNCTION billing._open_terms(bigint, bigint, bigint, text) IS 'adds the terms that an order has paid, with their allowances';
 
-CREATE FUNCTION billing._retry_renewals(account_id bigint, at timestamptz) RETURNS void
+CREATE FUNCTION billing._start_subscription(account_id bigint, subscription_id bigint, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
 	s billing.subscription;
+	o billing.purchase;
+	first_start timestamptz;
 BEGIN
-	FOR s IN SELECT * FROM billing.subscription w
-		WHERE w.account_id = _retry_renewals.account_id AND w.renewal_failed_at IS NOT NULL AND w.auto_renew AND w.state IN ('active', 'grace')
-		ORDER BY w.paid_until, w.subscription_id
-	LOOP
-		PERFORM billing._renew(s.account_id, s.subscription_id, 1, NULL, true, _retry_renewals.at);
-	END LOOP;
+	SELECT * INTO STRICT s FROM billing.subscription w
+	WHERE w.account_id = _start_subscription.account_id AND w.subscription_id = _start_subscription.subscription_id;
+	SELECT * INTO STRICT o FROM billing.purchase w
+	WHERE w.account_id = s.account_id AND w.subject = 'subscription' AND w.subject_id = s.subscription_id;
+	SELECT billing.term_start(_start_subscription.at, p.starts, a.time_zone) INTO STRICT first_start
+	FROM billing.plan p, billing.account a WHERE p.plan = s.plan AND a.account_id = s.account_id;
+	UPDATE billing.subscription w SET state = 'active', since = _start_subscription.at, anchor = first_start
+	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
+	PERFORM billing._open_terms(s.account_id, s.subscription_id, o.order_id, s.plan);
+	PERFORM billing._set_renew_at(s.account_id, s.subscription_id, _start_subscription.at);
 END
 $fn$;
-COMMENT ON FUNCTION billing._retry_renewals(bigint, timestamptz) IS 'money came in: tries the renewals again that lacked it; the account is locked by the caller';
+COMMENT ON FUNCTION billing._start_subscription(bigint, bigint, timestamptz) IS 'starts the first term of a subscription that is paid';
 
-CREATE FUNCTION billing._end_subscriptions(account_from bigint, account_to bigint, timer timestamptz, at timestamptz) RETURNS void
+CREATE FUNCTION billing.subscribe(account_id bigint, plan text, resource text DEFAULT NULL, terms integer DEFAULT 1, quantity integer DEFAULT 1,
+	region text DEFAULT '', options jsonb DEFAULT '{}', auto_renew boolean DEFAULT false, voucher text DEFAULT NULL,
+	key text DEFAULT NULL, at timestamptz DEFAULT now()) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+DECLARE
+	answer jsonb;
+	p billing.plan;
+	price record;
+	id bigint;
 BEGIN
-	-- Lock first, read after: a renewal in flight is waited for, and then seen.
-	PERFORM 1 FROM billing.account_state a
-	WHERE a.account_id >= account_from AND a.account_id < account_to
-		AND a.account_id IN (SELECT s.account_id FROM billing.subscription s WHERE s.state = 'active' AND s.paid_until <= timer
-			AND s.account_id >= account_from AND s.account_id < account_to)
-		AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = a.account_id))
-	ORDER BY a.account_id FOR NO KEY UPDATE;
+	PERFORM billing._check_holder(subscribe.account_id, 'subscribe', subscribe.at);
+	answer := billing._claim_request(subscribe.account_id, subscribe.key, 'subscribe', jsonb_build_object('plan', subscribe.plan,
+		'resource', subscribe.resource, 'terms', subscribe.terms, 'quantity', subscribe.quantity, 'region', subscribe.region,
+		'options', subscribe.options, 'auto_renew', subscribe.auto_renew, 'voucher', subscribe.voucher), subscribe.at);
+	IF answer IS NOT NULL THEN
+		RETURN answer::bigint;
+	END IF;
+	PERFORM billing._lock_account(subscribe.account_id);
+	PERFORM billing._check_may(subscribe.account_id, 'subscribe', subscribe.at);
+	-- nobody changes a plan while it gets its first subscription
+	PERFORM 1 FROM billing.plan w WHERE w.plan = subscribe.plan FOR SHARE;
+	PERFORM billing._check_plan(subscribe.plan, subscribe.region, subscribe.quantity, subscribe.options, subscribe.terms);
+	SELECT * INTO STRICT p FROM billing.plan w WHERE w.plan = subscribe.plan;
+	IF coalesce(subscribe.auto_renew, false) THEN
+		PERFORM billing._check_renewable(p.plan);
+	END IF;
+	PERFORM billing._check_plan_resource(subscribe.account_id, p.plan, subscribe.resource);
+	price := billing._price_terms(subscribe.account_id, p.plan, subscribe.region, subscribe.options, subscribe.quantity, subscribe.terms, subscribe.at);
 
-	UPDATE billing.subscription s
-	SET state = n.state, since = s.paid_until,
-		ended_at = CASE n.state WHEN 'cancelled' THEN s.paid_until ELSE s.ended_at END,
-		auto_renew = s.auto_renew AND n.state <> 'cancelled',
-		renew_at = CASE n.state WHEN 'cancelled' THEN NULL ELSE s.renew_at END,
-		renewal_failed_at = CASE n.state WHEN 'cancelled' THEN NULL ELSE s.renewal_failed_at END,
-		next_plan = CASE n.state WHEN 'cancelled' THEN NULL ELSE s.next_plan END
-	FROM billing.plan p
-	CROSS JOIN LATERAL (VALUES (p.renewable AND p.expiry_policy IS NOT NULL)) r(waits)
-	CROSS JOIN LATERAL (VALUES ('cancelled'), ('grace')) n(state)
-	WHERE s.state = 'active' AND s.paid_until <= timer AND s.account_id >= account_from AND s.account_id < account_to
-		AND p.plan = s.plan AND n.state = CASE WHEN r.waits AND s.ended_at = 'infinity' THEN 'grace' ELSE 'cancelled' END
-		AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id));
+	INSERT INTO billing.subscription (account_id, plan, region, resource, quantity, options, fee, state, since, anchor, paid_terms, paid_until, auto_renew, created_at)
+	VALUES (subscribe.account_id, p.plan, subscribe.region, subscribe.resource, subscribe.quantity, subscribe.options,
+		price.fee, 'provisioning', subscribe.at, subscribe.at, 0, 'infinity', coalesce(subscribe.auto_renew, false), subscribe.at)
+	RETURNING subscription_id INTO id;
+	PERFORM billing._place_order(subscribe.account_id, 'purchase', 'subscription', id, p.plan, subscribe.terms, price.list_price, price.discount,
+		subscribe.voucher, ARRAY[p.plan, p.product], format('plan %s', p.plan), false, subscribe.at);
+	IF NOT p.provisioned THEN
+		PERFORM billing._start_subscription(subscribe.account_id, id, subscribe.at);
+	END IF;
+	PERFORM billing._answer_request(subscribe.account_id, subscribe.key, to_jsonb(id));
+	RETURN id;
 END
 $fn$;
-COMMENT ON FUNCTION billing._end_subscriptions(bigint, bigint, timestamptz, timestamptz)
-	IS 'ends the subscriptions that are paid until an instant: into the grace of their expiry policy, or for good';
+COMMENT ON FUNCTION billing.subscribe(bigint, text, text, integer, integer, text, jsonb, boolean, text, text, timestamptz)
+	IS 'subscribes an account to a plan: charges the fee of its terms and opens their allowances; returns the subscription_id';

@@ -141,7 +141,7 @@ BEGIN
 		FROM (SELECT x.term, x.exact, sum(x.exact) OVER (ORDER BY x.term) AS up_to
 			FROM billing._upgraded_terms(s.account_id, s.subscription_id, p.plan, new_fee, _upgrade.at) x) w) u
 	WHERE t.account_id = s.account_id AND t.subscription_id = s.subscription_id AND t.term = u.term;
-	UPDATE billing.subscription w SET plan = p.plan, next_plan = NULL
+	UPDATE billing.subscription w SET plan = p.plan, fee = new_fee, next_plan = NULL
 	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
 	RETURN id;
 END
@@ -169,6 +169,7 @@ BEGIN
 		RETURN (answer #>> '{}')::bigint;
 	END IF;
 	PERFORM billing._lock_subscription(change_plan.account_id, change_plan.subscription_id);
+	PERFORM billing._check_may(change_plan.account_id, 'change_plan', change_plan.at);
 	PERFORM billing._check_running(change_plan.account_id, change_plan.subscription_id);
 	PERFORM billing._check_not_cancelled(change_plan.account_id, change_plan.subscription_id);
 	PERFORM billing._check_started(change_plan.account_id, change_plan.subscription_id);
@@ -231,6 +232,7 @@ BEGIN
 		RETURN answer::boolean;
 	END IF;
 	PERFORM billing._lock_subscription(set_subscription_auto_renew.account_id, set_subscription_auto_renew.subscription_id);
+	PERFORM billing._check_may(set_subscription_auto_renew.account_id, 'set_subscription_auto_renew', set_subscription_auto_renew.at);
 	PERFORM billing._check_running(set_subscription_auto_renew.account_id, set_subscription_auto_renew.subscription_id);
 	IF enabled THEN
 		PERFORM billing._check_not_cancelled(set_subscription_auto_renew.account_id, set_subscription_auto_renew.subscription_id);

@@ -2,6 +2,8 @@
 --
 -- First of all usage runs down what is prepaid (sql/49_deduction.sql); what is left of it is rated.
 --
+-- What a meter leaves out comes into no group.  Where no meter does, the properties of a row are not looked at.
+--
 -- Groups of usage (account, meter, region, resource) that lie in one price and one counter period, from their
 -- first event to their last, are final as they are: the fast path.  All others, and those whose prices have
 -- conditions or price each event, are read again row by row, each row finds its own price and period, and what has none goes to billing.unrated: the slow path.  Both end in
@@ -27,6 +29,13 @@ DECLARE
 	exhausted_of bigint[];
 	exhausted bigint[];
 	turned bigint[];
+	capped billing.usage_group[];
+	has_caps boolean := EXISTS (SELECT FROM billing.usage_cap c
+		WHERE c.account_id >= account_from AND c.account_id < account_to AND c.removed_at IS NULL AND c.is_counted);
+	-- prices of plans make it look up in whose terms usage lies
+	by_plan boolean := EXISTS (SELECT FROM billing.price p WHERE p.plan <> '');
+	-- prices by the whole usage want to know what was covered
+	by_whole boolean := EXISTS (SELECT FROM billing.price p WHERE p.tier_basis = 'whole');
 	-- a range of one account is how one in quarantine is tried again
 	leave_out boolean := account_from + 1 < account_to AND EXISTS (SELECT FROM billing.quarantine);
 	-- a constant to the planner: where no price carries, what is there for it is not even planned
@@ -36,12 +45,16 @@ BEGIN
 	WITH own_price AS MATERIALIZED (
 		SELECT DISTINCT p.account_id, p.meter FROM billing.price p
 		WHERE p.account_id > 0 AND p.account_id >= account_from AND p.account_id < account_to
+	), clean AS MATERIALIZED (
+		-- NULL, mostly; in this statement, since a meter and its price may have come since the last one
+		SELECT jsonb_object_agg(m.meter, m.leaves_out) AS rules FROM billing.meter m WHERE m.leaves_out IS NOT NULL
 	), found AS MATERIALIZED (
 		SELECT u.account_id, u.meter COLLATE "C" AS meter, u.region COLLATE "C" AS region, u.resource COLLATE "C" AS resource,
 			sum(u.quantity) AS total, count(*) AS events,
 			max(u.quantity) AS peak, min(u.event_time) AS first_at, max(u.event_time) AS last_at
 		FROM billing._usage_of(the_cycle, account_from, account_to) u
-		WHERE chosen IS NULL OR u.account_id = ANY (chosen)
+		WHERE (chosen IS NULL OR u.account_id = ANY (chosen))
+			AND ((SELECT c.rules FROM clean c) IS NULL OR billing._is_billed(u.properties, (SELECT c.rules FROM clean c) -> u.meter))
 		GROUP BY 1, 2, 3, 4
 	), holder AS NOT MATERIALIZED (
 		SELECT a.account_id, a.currency, a.time_zone, c.decimals, s.invoice_period
@@ -69,17 +82,28 @@ BEGIN
 		FROM usable k JOIN way w USING (account_id)
 		WHERE k.deductible IS NOT NULL
 		GROUP BY k.account_id
+	), flagged AS MATERIALIZED (
+		SELECT f.* FROM billing._renewable_packages(account_from, account_to) f WHERE chosen IS NULL
+	), asked AS MATERIALIZED (
+		-- what is asked of them at most, by accounts in which something runs out or is uncovered
+		SELECT f.account_id, f.package_id, sum(k.deductible * c.factor) AS units, bool_or(d.is_uncovered) AS is_uncovered
+		FROM flagged f
+		LEFT JOIN eased e USING (account_id)
+		JOIN billing._package_scopes(account_from, account_to) c USING (account_id, package_id)
+		JOIN usable k ON k.account_id = f.account_id AND k.meter = c.meter AND coalesce(c.region, k.region) = k.region
+			AND coalesce(c.resource, k.resource) = k.resource
+		CROSS JOIN LATERAL (SELECT e.steps IS NULL OR EXISTS (SELECT FROM unnest(e.steps) d
+			WHERE d.item = k.item AND d.source IS NULL AND d.quantity > 0)) d(is_uncovered)
+		WHERE e.steps IS NULL OR f.is_used_up
+		GROUP BY f.account_id, f.package_id
 	), put_off AS MATERIALIZED (
 		-- accounts in which a package may have to renew itself first: theirs is another pass
 		SELECT f.account_id
-		FROM billing._renewable_packages(account_from, account_to) f
-		JOIN usable k USING (account_id)
-		LEFT JOIN eased e USING (account_id)
-		WHERE chosen IS NULL AND (e.steps IS NULL AND (e.account_id IS NOT NULL OR f.is_used_up)
-			OR f.valid_until > billing.cycle_start(the_cycle) AND f.valid_until < billing.cycle_start(the_cycle + 1)
-			OR f.is_used_up AND EXISTS (SELECT FROM unnest(e.steps) d WHERE d.item = k.item AND d.source IS NULL AND d.quantity > 0)
-				AND EXISTS (SELECT FROM billing._package_scopes(f.account_id, f.account_id + 1) c WHERE c.package_id = f.package_id
-					AND c.meter = k.meter AND coalesce(c.region, k.region) = k.region AND coalesce(c.resource, k.resource) = k.resource))
+		FROM flagged f
+		LEFT JOIN asked d USING (account_id, package_id)
+		WHERE f.account_id IN (SELECT k.account_id FROM usable k) AND f.valid_until > billing.cycle_start(the_cycle) AND f.valid_until < billing.cycle_start(the_cycle + 1)
+			OR f.is_used_up AND d.is_uncovered
+			OR NOT f.is_used_up AND d.units > f.remaining
 	), known AS MATERIALIZED (
 		SELECT k.* FROM usable k WHERE k.account_id NOT IN (SELECT p.account_id FROM put_off p)
 	), waiting AS MATERIALIZED (
@@ -92,6 +116,16 @@ BEGIN
 		WHERE with_unrated AND r.account_id >= account_from AND r.account_id < account_to
 			AND (NOT leave_out OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = r.account_id))
 			AND (chosen IS NULL AND r.account_id NOT IN (SELECT p.account_id FROM put_off p) OR r.account_id = ANY (chosen))
+			AND billing._is_billed(u.properties, m.leaves_out)
+	), left_out AS MATERIALIZED (
+		-- what waited for a meter that leaves it out waits no more
+		SELECT r.account_id, r.meter, r.event_key, r.event_time
+		FROM billing.unrated r
+		JOIN billing.usage u USING (account_id, meter, event_key, event_time)
+		JOIN billing.meter m USING (meter)
+		WHERE with_unrated AND chosen IS NULL AND r.account_id >= account_from AND r.account_id < account_to
+			AND (NOT leave_out OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = r.account_id))
+			AND NOT billing._is_billed(u.properties, m.leaves_out)
 	), hard AS MATERIALIZED (
 		-- accounts whose events run down their ways one by one, because something begins, ends or runs out among them
 		SELECT e.account_id FROM eased e WHERE e.steps IS NULL AND e.account_id NOT IN (SELECT p.account_id FROM put_off p)
@@ -105,6 +139,7 @@ BEGIN
 			FROM billing._usage_of(the_cycle, account_from, account_to) u
 			JOIN known k USING (account_id, meter, region, resource)
 			WHERE EXISTS (SELECT FROM hard) AND u.account_id IN (SELECT h.account_id FROM hard h) AND k.deductible IS NOT NULL
+				AND billing._is_billed(u.properties, (SELECT c.rules FROM clean c) -> u.meter)
 			UNION ALL
 			SELECT w.account_id, w.meter, w.region, w.resource, w.event_time, w.event_key, w.quantity, w.properties, true
 			FROM waiting w WHERE w.is_deductible) e
@@ -119,66 +154,83 @@ BEGIN
 			FROM event v JOIN way w USING (account_id) GROUP BY v.account_id) e
 		CROSS JOIN LATERAL unnest(e.steps) d
 	), grouped AS MATERIALIZED (
-		-- what was not deducted: whole groups, as an account of which one runs out is read event by event
-		SELECT k.* FROM known k
+		-- What was not deducted: whole groups, as an account of which one runs out is read event by event.  What was comes along
+		-- where it counts for the tier of the rest (is_covered).
+		SELECT k.*, CASE WHEN NOT by_plan OR t.plan IS NULL THEN '' WHEN t.is_whole THEN t.plan END AS plan, t.term_start, t.term_end,
+			k.item IN (SELECT d.item FROM run d WHERE NOT d.by_event AND d.source IS NOT NULL) AS is_covered
+		FROM known k
+		LEFT JOIN LATERAL billing._priced_term(k.account_id, k.resource, k.first_at, k.last_at) t ON by_plan
 		WHERE k.deductible IS NULL OR k.account_id NOT IN (SELECT w.account_id FROM way w)
-			OR k.account_id NOT IN (SELECT h.account_id FROM hard h) AND k.item IN (SELECT d.item FROM run d WHERE NOT d.by_event AND d.source IS NULL)
+			OR k.account_id NOT IN (SELECT h.account_id FROM hard h) AND (by_whole OR k.item IN (SELECT d.item FROM run d WHERE NOT d.by_event AND d.source IS NULL))
 	), span AS MATERIALIZED (
-		SELECT k.owner, k.meter, k.region, k.currency, s.*
-		FROM (SELECT DISTINCT g.owner, g.meter, g.region, g.currency FROM grouped g WHERE g.aggregation IS NOT NULL) k
-		CROSS JOIN LATERAL billing._price_spans(k.owner, k.meter, k.region, k.currency) s
+		SELECT k.owner, k.meter, k.region, k.currency, k.plan, s.*
+		FROM (SELECT DISTINCT g.owner, g.meter, g.region, g.currency, g.plan FROM grouped g WHERE g.aggregation IS NOT NULL AND g.plan IS NOT NULL) k
+		CROSS JOIN LATERAL billing._price_spans(k.owner, k.meter, k.region, k.currency, k.plan) s
 	), period AS MATERIALIZED (
 		SELECT k.time_zone, k.first_cycle, c.counter, p.period_start, p.period_end
 		FROM (SELECT DISTINCT g.time_zone, g.first_cycle FROM grouped g WHERE g.time_zone IS NOT NULL) k
-		CROSS JOIN (SELECT DISTINCT s.counter FROM span s) c
+		CROSS JOIN (SELECT DISTINCT s.counter FROM span s WHERE s.counter <> 'term') c
 		CROSS JOIN LATERAL billing.period_of(c.counter, billing.cycle_start(k.first_cycle), k.time_zone) p
 	), placed AS MATERIALIZED (
 		-- at most one price and period hold a whole group: spans of prices do not overlap, nor do periods
-		SELECT g.*, s.price_id, s.line_id, s.post, s.scope, s.period_start, s.period_end
+		SELECT g.*, coalesce(s.price_id, n.price_id) AS price_id, coalesce(s.line_id, n.line_id) AS line_id, coalesce(s.post, n.post) AS post,
+			coalesce(s.scope, n.scope) AS scope, CASE WHEN n.price_id IS NULL THEN s.period_start ELSE g.term_start END AS period_start,
+			CASE WHEN n.price_id IS NULL THEN s.period_end ELSE g.term_end END AS period_end
 		FROM grouped g
 		LEFT JOIN (SELECT * FROM span JOIN period USING (counter)) s
-			ON s.owner = g.owner AND s.meter = g.meter AND s.region = g.region AND s.currency = g.currency
+			ON s.owner = g.owner AND s.meter = g.meter AND s.region = g.region AND s.currency = g.currency AND s.plan = g.plan
 			AND s.time_zone = g.time_zone AND s.first_cycle = g.first_cycle
 			AND g.first_at >= s.valid_from AND g.last_at < s.valid_until
 			AND g.first_at >= s.period_start AND g.last_at < s.period_end
 			AND g.aggregation <> 'last'
+		LEFT JOIN span n
+			ON n.counter = 'term' AND n.owner = g.owner AND n.meter = g.meter AND n.region = g.region AND n.currency = g.currency AND n.plan = g.plan
+			AND g.first_at >= n.valid_from AND g.last_at < n.valid_until AND g.aggregation <> 'last'
 	), slow_group AS MATERIALIZED (
-		SELECT p.account_id, p.meter, p.region, p.resource FROM placed p WHERE p.price_id IS NULL
+		SELECT p.account_id, p.meter, p.region, p.resource, p.is_covered FROM placed p WHERE p.price_id IS NULL
 	), slow_row AS MATERIALIZED (
 		SELECT u.account_id, u.meter COLLATE "C" AS meter, u.region COLLATE "C" AS region, u.resource COLLATE "C" AS resource,
-			u.event_time, u.event_key COLLATE "C" AS event_key, CASE m.aggregation WHEN 'count' THEN 1 ELSE u.quantity END AS quantity,
-			u.properties, false AS waited, NULL::numeric AS rest
+			u.event_time, u.event_key COLLATE "C" AS event_key,
+			CASE WHEN s.is_covered THEN 0 WHEN m.aggregation = 'count' THEN 1 ELSE u.quantity END AS quantity,
+			u.properties, false AS waited, NULL::numeric AS rest,
+			CASE WHEN NOT s.is_covered THEN 0 WHEN m.aggregation = 'count' THEN 1 ELSE u.quantity END AS covered
 		FROM billing._usage_of(the_cycle, account_from, account_to) u
+		JOIN slow_group s USING (account_id, meter, region, resource)
 		LEFT JOIN billing.meter m USING (meter)
 		WHERE EXISTS (SELECT FROM slow_group)
-			AND (u.account_id, u.meter, u.region, u.resource) IN (SELECT s.account_id, s.meter, s.region, s.resource FROM slow_group s)
+			AND billing._is_billed(u.properties, m.leaves_out)
 		UNION ALL
-		SELECT w.account_id, w.meter, w.region, w.resource, w.event_time, w.event_key, w.quantity, w.properties, true, w.rest
+		SELECT w.account_id, w.meter, w.region, w.resource, w.event_time, w.event_key, w.quantity, w.properties, true, w.rest, 0
 		FROM waiting w WHERE NOT coalesce(w.is_deductible, false)
 		UNION ALL
-		SELECT v.account_id, v.meter, v.region, v.resource, v.event_time, v.event_key, d.quantity, v.properties, v.waited, d.quantity
+		SELECT v.account_id, v.meter, v.region, v.resource, v.event_time, v.event_key, d.quantity, v.properties, v.waited, d.quantity, 0
 		FROM run d JOIN event v USING (item) WHERE d.by_event AND d.source IS NULL
+		UNION ALL
+		SELECT v.account_id, v.meter, v.region, v.resource, v.event_time, v.event_key, 0, v.properties, v.waited, NULL, d.quantity
+		FROM run d JOIN event v USING (item) WHERE by_whole AND d.by_event AND d.source IS NOT NULL
 	), priced_row AS MATERIALIZED (
 		SELECT w.*, m.aggregation, p.price_id, t.period_start, t.period_end,
 			CASE WHEN billing.tariff_each(p.tariff) THEN p.tariff END AS each_tariff
 		FROM slow_row w
 		LEFT JOIN billing.account a USING (account_id)
 		LEFT JOIN billing.meter m USING (meter)
-		LEFT JOIN billing.price p ON p.price_id = billing._price_at(w.account_id, w.meter, w.region, a.currency, w.properties,
+		LEFT JOIN billing.price p ON p.price_id = billing._price_at(w.account_id, w.meter, w.region, w.resource, a.currency, w.properties,
 				w.event_time, a.time_zone)
 			AND m.aggregation IS NOT NULL
-		LEFT JOIN LATERAL billing.period_of(p.counter, w.event_time, a.time_zone) t ON true
+		LEFT JOIN LATERAL billing._counter_period(p.counter, w.account_id, w.resource, w.event_time, a.time_zone) t ON true
 	), kept_back AS (
 		INSERT INTO billing.unrated (account_id, meter, event_key, event_time, cycle, quantity)
 		SELECT w.account_id, w.meter, w.event_key, w.event_time, the_cycle, w.rest FROM priced_row w
-		WHERE w.price_id IS NULL AND NOT w.waited
+		WHERE w.price_id IS NULL AND NOT w.waited AND w.covered = 0
 		RETURNING 1
 	), let_go AS (
 		DELETE FROM billing.unrated r
-		USING (SELECT w.account_id, w.meter, w.event_key, w.event_time FROM priced_row w WHERE w.waited AND w.price_id IS NOT NULL
+		USING (SELECT w.account_id, w.meter, w.event_key, w.event_time FROM priced_row w WHERE w.waited AND w.price_id IS NOT NULL AND w.covered = 0
 			UNION ALL
 			SELECT v.account_id, v.meter, v.event_key, v.event_time FROM event v
-			WHERE v.waited AND NOT EXISTS (SELECT FROM run d WHERE d.by_event AND d.item = v.item AND d.source IS NULL)) w
+			WHERE v.waited AND NOT EXISTS (SELECT FROM run d WHERE d.by_event AND d.item = v.item AND d.source IS NULL)
+			UNION ALL
+			SELECT l.* FROM left_out l) w
 		WHERE (r.account_id, r.meter, r.event_key, r.event_time) = (w.account_id, w.meter, w.event_key, w.event_time)
 	), left_over AS (
 		UPDATE billing.unrated r SET quantity = w.rest
@@ -189,19 +241,19 @@ BEGIN
 		SELECT f.account_id, f.line_id, f.period_start, CASE f.scope WHEN 'resource' THEN f.resource ELSE '' END AS counter_resource,
 			f.price_id, 1 AS branch, NULL::timestamptz AS last_time, NULL::text COLLATE "C" AS last_key,
 			CASE f.aggregation WHEN 'max' THEN f.peak END AS peak, f.region, f.resource, f.meter, f.aggregation,
-			CASE WHEN billing._is_windowed(f.aggregation) THEN 0 ELSE coalesce(f.deductible, f.total) END AS added,
+			CASE WHEN billing._is_windowed(f.aggregation) THEN 0 WHEN f.is_covered THEN 0 ELSE coalesce(f.deductible, f.total) END AS added,
 			NULL::numeric AS last_value, CASE WHEN billing._is_windowed(f.aggregation) THEN 0::numeric END AS added_exact, f.post, f.period_end,
-			f.time_zone, f.decimals, f.invoice_period
-		FROM placed f WHERE f.price_id IS NOT NULL
+			f.time_zone, f.decimals, f.invoice_period, CASE WHEN f.is_covered THEN f.deductible ELSE 0 END AS covered
+		FROM placed f WHERE f.price_id IS NOT NULL AND (NOT f.is_covered OR f.price_id IN (SELECT x.price_id FROM billing.price x WHERE x.tier_basis = 'whole'))
 		UNION ALL
 		SELECT w.account_id, p.line_id, w.period_start, CASE p.scope WHEN 'resource' THEN w.resource ELSE '' END,
 			w.price_id, 2, CASE w.aggregation WHEN 'last' THEN w.last_time END, CASE w.aggregation WHEN 'last' THEN w.last_key END,
 			CASE w.aggregation WHEN 'max' THEN w.peak END, w.region, w.resource, w.meter, w.aggregation,
 			CASE WHEN billing._is_windowed(w.aggregation) THEN 0 ELSE w.total END, w.last_value,
 			CASE WHEN billing._is_windowed(w.aggregation) THEN 0 ELSE w.each_added END, p.post, w.period_end,
-			h.time_zone, h.decimals, h.invoice_period
+			h.time_zone, h.decimals, h.invoice_period, CASE p.tier_basis WHEN 'whole' THEN w.covered ELSE 0 END
 		FROM (SELECT r.account_id, r.meter, r.region, r.resource, r.aggregation, r.price_id, r.period_start, r.period_end,
-				sum(r.quantity) AS total, max(r.quantity) AS peak, max(r.event_time) AS last_time,
+				sum(r.quantity) AS total, sum(r.covered) AS covered, bool_and(r.covered > 0) AS is_covered, max(r.quantity) AS peak, max(r.event_time) AS last_time,
 				(array_agg(r.event_key ORDER BY r.event_time DESC, r.event_key DESC))[1] AS last_key,
 				(array_agg(r.quantity ORDER BY r.event_time DESC, r.event_key DESC))[1] AS last_value,
 				billing.rate_sum(r.each_tariff, r.quantity) AS each_added
@@ -209,6 +261,7 @@ BEGIN
 			GROUP BY r.account_id, r.meter, r.region, r.resource, r.aggregation, r.price_id, r.period_start, r.period_end) w
 		JOIN billing.price p USING (price_id)
 		JOIN holder h ON h.account_id = w.account_id
+		WHERE NOT w.is_covered OR p.tier_basis = 'whole'
 	), chain AS MATERIALIZED (
 		-- the prices of each position of a line with one that carries, in their order; a run begins with one that restarts
 		SELECT r.*, sum(r.quantity) OVER run AS base, bool_or(r.moved) OVER (PARTITION BY r.account_id, r.line_id, r.period_start, r.counter_resource
@@ -231,7 +284,7 @@ BEGIN
 		SELECT * FROM part
 		UNION ALL
 		SELECT c.account_id, c.line_id, c.period_start, c.counter_resource, c.price_id, 0, NULL, NULL, NULL, l.region, c.counter_resource, l.meter,
-			m.aggregation, 0, NULL, NULL, l.post, c.period_end, h.time_zone, h.decimals, h.invoice_period
+			m.aggregation, 0, NULL, NULL, l.post, c.period_end, h.time_zone, h.decimals, h.invoice_period, 0
 		FROM chain c
 		JOIN billing.price_line l USING (line_id)
 		JOIN billing.meter m USING (meter)
@@ -243,6 +296,7 @@ BEGIN
 		SELECT p.*, b.base, coalesce(o.exact_amount, 0) AS old_exact, row_number() OVER counter = 1 AS first_of_counter, coalesce(o.line_exact, 0) AS old_line_exact,
 			coalesce(o.line_posted, 0) AS old_line_posted,
 			coalesce(o.exact_amount, 0) + sum(p.added_exact) OVER counter AS added_to,
+			coalesce(o.covered, 0) + sum(p.covered) OVER counter AS covered_to,
 			o.quantity IS NULL AS is_new,
 			lead(p.price_id) OVER counter IS NULL AS last_of_counter,
 			CASE WHEN p.aggregation IN ('sum', 'count') OR billing._is_windowed(p.aggregation)
@@ -267,6 +321,7 @@ BEGIN
 		CROSS JOIN LATERAL (
 			SELECT sum(o.quantity) FILTER (WHERE o.price_id = p.price_id) AS quantity,
 				sum(o.exact_amount) FILTER (WHERE o.price_id = p.price_id) AS exact_amount,
+				max(o.covered) FILTER (WHERE o.price_id = p.price_id) AS covered,
 				max(o.last_event_time) FILTER (WHERE o.price_id = p.price_id) AS last_event_time,
 				max(o.last_event_key) FILTER (WHERE o.price_id = p.price_id) AS last_event_key,
 				sum(o.exact_amount) AS line_exact, sum(o.posted_amount) AS line_posted
@@ -281,10 +336,12 @@ BEGIN
 		SELECT c.*, q.quantity_from, p.greatest_of,
 			CASE WHEN c.added_exact IS NOT NULL THEN c.added_to
 				WHEN c.base IS NOT NULL THEN billing.rate_between(p.tariff, c.base, c.quantity_to)
+				WHEN by_whole AND p.tier_basis = 'whole' THEN billing._rate_uncovered(p.tariff, c.covered_to, c.quantity_to)
 				ELSE billing.rate(p.tariff, c.quantity_to) END AS exact_to,
 			CASE WHEN c.added_exact IS NOT NULL THEN c.added_to - c.added_exact
 				WHEN c.first_of_counter THEN c.old_exact
 				WHEN c.base IS NOT NULL THEN billing.rate_between(p.tariff, c.base, q.quantity_from)
+				WHEN by_whole AND p.tier_basis = 'whole' THEN billing._rate_uncovered(p.tariff, c.covered_to - c.covered, q.quantity_from)
 				ELSE billing.rate(p.tariff, q.quantity_from) END AS exact_from
 		FROM counted c
 		JOIN billing.price p USING (price_id)
@@ -300,7 +357,7 @@ BEGIN
 	), result AS MATERIALIZED (
 		SELECT m.account_id, m.line_id, m.period_start, m.counter_resource, m.price_id, m.region, m.resource, m.meter, m.period_end,
 			m.time_zone, m.invoice_period, m.quantity_to, m.quantity_to - m.quantity_from AS quantity,
-			m.exact_to, m.exact_to - m.exact_from AS exact_amount, m.kept_time, m.kept_key, m.last_of_counter, m.deferred, m.is_new,
+			m.exact_to, m.exact_to - m.exact_from AS exact_amount, m.covered_to, m.kept_time, m.kept_key, m.last_of_counter, m.deferred, m.is_new,
 			-- a window that had closed is read again, a group compared again, as soon as this cycle is settled, before any other timer
 			CASE WHEN m.deferred THEN CASE WHEN m.period_end > billing.cycle_start(the_cycle) THEN m.period_end
 				ELSE billing.cycle_start(the_cycle) + interval '1 microsecond' END END AS closes_at,
@@ -330,27 +387,27 @@ BEGIN
 		WHERE a.account_id = d.account_id AND a.allowance_id = d.source_id AND a.account_id >= account_from AND a.account_id < account_to
 	), package_used AS (
 		UPDATE billing.package p SET used = p.used + d.units,
-			state = CASE WHEN p.used + d.units = p.size AND p.state = 'active' THEN 'exhausted' ELSE p.state END
+			state = CASE WHEN p.used + d.units = p.size AND p.state IN ('pending', 'active') THEN 'exhausted' ELSE p.state END
 		FROM (SELECT x.account_id, x.source_id, sum(x.units) AS units FROM deduction x WHERE x.source = 'package' GROUP BY 1, 2) d
 		WHERE p.account_id = d.account_id AND p.package_id = d.source_id AND p.account_id >= account_from AND p.account_id < account_to
 		RETURNING p.account_id, p.package_id, p.used = p.size AS is_exhausted
 	), new_position AS (
 		INSERT INTO billing.position (account_id, line_id, period_start, resource, price_id, period_end, quantity,
-			last_event_time, last_event_key, exact_amount, posted_amount, closes_at)
+			covered, last_event_time, last_event_key, exact_amount, posted_amount, closes_at)
 		SELECT r.account_id, r.line_id, r.period_start, r.counter_resource, r.price_id, r.period_end, r.quantity_to,
-			r.kept_time, r.kept_key, r.exact_to, r.line_amount, r.closes_at
+			r.covered_to, r.kept_time, r.kept_key, r.exact_to, r.line_amount, r.closes_at
 		FROM result r
 		WHERE r.last_of_counter AND r.is_new
 	), grown_position AS (
 		-- an UPDATE would have to join, and join badly once history is long
 		INSERT INTO billing.position (account_id, line_id, period_start, resource, price_id, period_end, quantity,
-			last_event_time, last_event_key, exact_amount, posted_amount, closes_at)
+			covered, last_event_time, last_event_key, exact_amount, posted_amount, closes_at)
 		SELECT r.account_id, r.line_id, r.period_start, r.counter_resource, r.price_id, r.period_end, r.quantity_to,
-			r.kept_time, r.kept_key, r.exact_to, r.line_amount, r.closes_at
+			r.covered_to, r.kept_time, r.kept_key, r.exact_to, r.line_amount, r.closes_at
 		FROM result r
 		WHERE r.last_of_counter AND NOT r.is_new
 		ON CONFLICT (account_id, line_id, period_start, resource, price_id) DO UPDATE
-		SET quantity = excluded.quantity, last_event_time = excluded.last_event_time, last_event_key = excluded.last_event_key,
+		SET quantity = excluded.quantity, covered = excluded.covered, last_event_time = excluded.last_event_time, last_event_key = excluded.last_event_key,
 			exact_amount = excluded.exact_amount, posted_amount = position.posted_amount + excluded.posted_amount,
 			closes_at = excluded.closes_at
 	), charged AS (
@@ -391,11 +448,18 @@ BEGIN
 	SELECT (SELECT count(*) FROM booked), (SELECT count(*) FROM charged),
 		(SELECT array_agg(p.account_id) FROM package_used p WHERE p.is_exhausted),
 		(SELECT array_agg(p.package_id) FROM package_used p WHERE p.is_exhausted),
-		(SELECT array_agg(DISTINCT p.account_id) FROM put_off p), (SELECT array_agg(w.account_id) FROM wallet w WHERE w.turns)
-	INTO accounts, charges, exhausted_of, exhausted, renewing, turned;
+		(SELECT array_agg(DISTINCT p.account_id) FROM put_off p), (SELECT array_agg(w.account_id) FROM wallet w WHERE w.turns),
+		(SELECT array_agg(ROW(k.account_id, k.meter, k.region, k.resource, k.total, k.events, k.peak, k.first_at, k.last_at)::billing.usage_group)
+		 FROM known k
+		 WHERE has_caps AND (k.account_id, k.meter) IN (SELECT c.account_id, c.meter FROM billing.usage_cap c
+			WHERE c.account_id >= account_from AND c.account_id < account_to AND c.removed_at IS NULL AND c.is_counted))
+	INTO accounts, charges, exhausted_of, exhausted, renewing, turned, capped;
 	PERFORM billing._note_exhausted(e.account_id, e.package_id, billing.cycle_start(the_cycle + 1)) FROM unnest(exhausted_of, exhausted) e(account_id, package_id);
 	IF turned IS NOT NULL THEN
 		PERFORM billing._turn_accounts(turned, billing.cycle_start(the_cycle + 1), at);
+	END IF;
+	IF capped IS NOT NULL THEN
+		PERFORM billing._count_caps(the_cycle, capped, at);
 	END IF;
 END
 $fn$;
@@ -422,6 +486,7 @@ BEGIN
 		accounts := accounts + second.accounts;
 		charges := charges + second.charges;
 	END IF;
+	PERFORM billing._count_new_caps(the_cycle, account_from, account_to, at);
 END
 $fn$;
 COMMENT ON FUNCTION billing._settle_accounts(integer, bigint, bigint, boolean, timestamptz)
@@ -454,8 +519,9 @@ BEGIN
 			RAISE;
 		END IF;
 		GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME;
-		-- A price that was deleted while it rated its first usage is gone now: the range is tried without it.
-		IF broken <> 'rated_price_price_id_fkey' THEN
+		-- A price that was deleted while it rated its first usage is gone now, and so is a package that was refunded
+		-- while it was deducted from: the range is tried without it.
+		IF broken NOT IN ('rated_price_price_id_fkey', 'package_refunded_is_unused') THEN
 			waiting := ARRAY(SELECT w.account_id
 				FROM billing._waiting_accounts(the_cycle, account_from, account_to, with_unrated) w LIMIT 2);
 		END IF;

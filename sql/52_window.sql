@@ -54,7 +54,7 @@ AS $fn$
 		SELECT DISTINCT ON (u.region, u.resource, u.event_time) u.region, u.resource, u.event_time, u.quantity
 		FROM billing.usage u
 		WHERE u.account_id = _levels.account_id AND u.meter = _levels.meter AND billing.cycle_of(u.arrived, u.event_time) < through
-			AND u.event_time < until
+			AND u.event_time < until AND billing._is_billed(u.properties, (SELECT m.leaves_out FROM billing.meter m WHERE m.meter = _levels.meter))
 			AND NOT EXISTS (SELECT FROM billing.unrated r WHERE (r.account_id, r.meter, r.event_key, r.event_time)
 				= (u.account_id, u.meter, u.event_key, u.event_time))
 		ORDER BY u.region, u.resource, u.event_time, u.event_key DESC
@@ -63,7 +63,7 @@ AS $fn$
 	), span AS MATERIALIZED (
 		SELECT r.region, s.* FROM (SELECT DISTINCT s.region FROM said s) r
 		CROSS JOIN billing.account a
-		CROSS JOIN LATERAL billing._price_spans(_levels.account_id, _levels.meter, r.region, a.currency) s
+		CROSS JOIN LATERAL billing._price_spans(_levels.account_id, _levels.meter, r.region, a.currency, '') s
 		WHERE a.account_id = _levels.account_id
 	)
 	SELECT h.region, h.resource, s.price_id, greatest(h.event_time, s.valid_from), least(h.held_until, s.valid_until), h.quantity
@@ -159,7 +159,7 @@ SET jit = off
 AS $fn$
 	WITH window_ AS MATERIALIZED (
 		SELECT o.account_id, o.line_id, o.period_start, o.period_end, o.resource, o.price_id, l.meter, l.currency, l.scope, a.time_zone,
-			m.aggregation, m.time_unit, m.sample_window, m.percent, m.top_days, m.by_valid_days, m.unique_property,
+			m.aggregation, m.time_unit, m.sample_window, m.percent, m.top_days, m.by_valid_days, m.unique_property, m.leaves_out,
 			CASE WHEN EXISTS (SELECT FROM billing.price x WHERE x.meter = l.meter AND x.account_id = o.account_id) THEN o.account_id ELSE 0 END AS owner
 		FROM (SELECT p.* FROM billing.position p WHERE p.closes_at = closes AND p.account_id >= account_from AND p.account_id < account_to
 			UNION ALL
@@ -178,16 +178,16 @@ AS $fn$
 		FROM window_ w
 		JOIN billing.usage u ON u.account_id = w.account_id AND u.meter = w.meter
 			AND u.event_time >= w.period_start AND u.event_time < w.period_end
-		WHERE w.aggregation <> 'time_weighted' AND billing.cycle_of(u.arrived, u.event_time) < through
+		WHERE w.aggregation <> 'time_weighted' AND billing.cycle_of(u.arrived, u.event_time) < through AND billing._is_billed(u.properties, w.leaves_out)
 			AND NOT EXISTS (SELECT FROM billing.unrated r WHERE (r.account_id, r.meter, r.event_key, r.event_time)
 				= (u.account_id, u.meter, u.event_key, u.event_time))
 	), span AS MATERIALIZED (
 		SELECT k.owner, k.meter, k.region, k.currency, s.valid_from, s.valid_until, s.price_id
 		FROM (SELECT DISTINCT e.owner, e.meter, e.region, e.currency FROM event e) k
-		CROSS JOIN LATERAL billing._price_spans(k.owner, k.meter, k.region, k.currency) s
+		CROSS JOIN LATERAL billing._price_spans(k.owner, k.meter, k.region, k.currency, NULL) s
 	), priced AS MATERIALIZED (
 		SELECT e.*, CASE WHEN s.price_id IS NOT NULL THEN s.price_id
-			ELSE billing._price_at(e.account_id, e.meter, e.region, e.currency, e.properties, e.event_time, e.time_zone) END AS price_id
+			ELSE billing._price_at(e.account_id, e.meter, e.region, e.resource, e.currency, e.properties, e.event_time, e.time_zone) END AS price_id
 		FROM event e
 		LEFT JOIN span s ON s.owner = e.owner AND s.meter = e.meter AND s.region = e.region AND s.currency = e.currency
 			AND e.event_time >= s.valid_from AND e.event_time < s.valid_until

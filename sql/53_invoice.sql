@@ -110,7 +110,7 @@ BEGIN
 		SELECT d.account_id, c.charge_id, c.source, c.meter, coalesce(l.region, '') AS region,
 			CASE l.scope WHEN 'resource' THEN c.resource ELSE '' END AS resource, l.line_id, c.quantity, c.exact_amount,
 			c.amount, c.reason, c.invoice_period = d.invoice_period AS billed, c.invoice_period > d.invoice_period AS later,
-			CASE WHEN c.period_start >= d.invoice_period THEN d.invoice_period
+			CASE WHEN c.period_start >= d.invoice_period OR l.counter = 'term' THEN d.invoice_period
 				ELSE (billing.period_of('month', c.period_start, d.time_zone)).period_start END AS month
 		FROM due d
 		JOIN billing.charge c ON c.account_id = d.account_id AND c.charge_id > d.invoiced_charge_id

@@ -70,6 +70,7 @@ SET timezone = 'UTC'	-- instants among the facts
 SET enable_hashjoin = off	-- some thousand rows, each found by its key, whatever statistics say
 SET enable_mergejoin = off
 SET jit = off
+SET work_mem = '64MB'
 AS $fn$
 DECLARE
 	versions bigint[];
@@ -91,10 +92,11 @@ BEGIN
 		ORDER BY s.next_at, s.account_id LIMIT max_rows
 		FOR NO KEY UPDATE OF s SKIP LOCKED
 	), rule AS MATERIALIZED (
-		SELECT * FROM billing._step_rules(versions)
+		SELECT r.*, billing._notice_kind(r.action, r.argument, r.direction) AS kind FROM billing._step_rules(versions) r
+		WHERE (r.lifecycle_id, r.step) IN (SELECT DISTINCT d.lifecycle_id, d.step FROM due d)
 	), taken AS MATERIALIZED (
 		SELECT d.account_id, d.overdue_since, d.step, d.next_at AS due_at, d.state AS was, d.balance, a.currency, a.time_zone, r.rule, r.steps,
-			r.action, r.argument, r.direction, e.at AS effective, c.applied_at, n.due_at AS next_at, n.action AS next_action,
+			r.action, r.argument, r.direction, r.kind, e.at AS effective, c.applied_at, n.due_at AS next_at, n.action AS next_action,
 			CASE WHEN r.action = 'release' THEN 'released' WHEN r.action = 'suspend' AND r.argument IS NULL THEN 'suspended' ELSE d.state END AS state
 		FROM due d
 		JOIN billing.account a USING (account_id)
@@ -132,13 +134,12 @@ BEGIN
 		SELECT r.account_id, 'resource', r.resource, r.step, r.action, r.argument, r.due_at, r.effective, _step_accounts.at FROM touched r
 	), told AS (
 		INSERT INTO billing.notice (account_id, kind, subject, subject_id, cause, facts, at)
-		SELECT t.account_id, k.kind, 'account', t.account_id::text, 'step ' || t.step || ' since ' || t.overdue_since,
+		SELECT t.account_id, t.kind, 'account', t.account_id::text, 'step ' || t.step || ' since ' || t.overdue_since,
 			jsonb_build_object('account_id', t.account_id, 'balance', t.balance, 'currency', t.currency, 'since', t.overdue_since, 'at', t.effective,
 				'next_step', t.next_action, 'next_at', t.next_at, 'kind', t.argument, 'release_at', CASE WHEN t.direction = 'before release'
 					THEN (SELECT n.due_at FROM billing.lifecycle_next(t.rule, t.overdue_since, t.steps - 1, t.applied_at, t.time_zone) n) END),
 			t.effective
-		FROM taken t CROSS JOIN LATERAL (SELECT billing._notice_kind(t.action, t.argument, t.direction) AS kind) k
-		WHERE k.kind IS NOT NULL
+		FROM taken t WHERE t.kind IS NOT NULL
 		ON CONFLICT DO NOTHING
 	)
 	SELECT count(*) INTO done FROM noted;
@@ -223,16 +224,17 @@ $fn$;
 COMMENT ON FUNCTION billing._step_subjects(text, timestamptz, timestamptz, integer) IS 'steps a batch of one kind of subject; returns how many were due';
 
 CREATE FUNCTION billing._due_subjects(after timestamptz) RETURNS TABLE (subject text, next_at timestamptz)
-LANGUAGE sql STABLE ROWS 2
+LANGUAGE plpgsql STABLE ROWS 2
 SET search_path = pg_catalog, pg_temp
 AS $fn$
-	SELECT 'invoice', min(i.due_at) FROM billing.invoice i WHERE i.awaits_due AND i.due_at >= after
-	UNION ALL
-	SELECT 'account', min(s.next_at) FROM billing.account_state s WHERE s.next_at >= after
+BEGIN
+	RETURN QUERY SELECT 'invoice', min(i.due_at) FROM billing.invoice i WHERE i.awaits_due AND i.due_at >= after
+		UNION ALL SELECT 'account', min(s.next_at) FROM billing.account_state s WHERE s.next_at >= after;
+END
 $fn$;
 COMMENT ON FUNCTION billing._due_subjects(timestamptz) IS 'for each kind of subject the first instant, from one on, that something is due; NULL: nothing is';
 
-CREATE FUNCTION billing._lifecycle_step(at timestamptz) RETURNS boolean
+CREATE FUNCTION billing._apply_timers(at timestamptz) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
@@ -241,7 +243,7 @@ DECLARE
 BEGIN
 	-- The kind whose turn it is goes as far as the others are not due before it.  What is held by others steps aside.
 	FOR k IN SELECT d.subject, d.next_at, lead(d.next_at, 1, 'infinity') OVER (ORDER BY d.next_at) AS through
-		FROM billing._due_subjects('-infinity') d WHERE d.next_at < _lifecycle_step.at ORDER BY d.next_at
+		FROM billing._due_subjects('-infinity') d WHERE d.next_at < _apply_timers.at ORDER BY d.next_at
 	LOOP
 		IF billing._step_subjects(k.subject, at, k.through, 20000) > 0 THEN
 			RETURN true;
@@ -250,5 +252,5 @@ BEGIN
 	RETURN false;
 END
 $fn$;
-COMMENT ON FUNCTION billing._lifecycle_step(timestamptz)
+COMMENT ON FUNCTION billing._apply_timers(timestamptz)
 	IS 'one batch of the timers that are due before an instant, its own transaction; says whether there was something to do';

@@ -58,10 +58,11 @@ BEGIN
 		CASE m.aggregation WHEN 'count' THEN count(*) WHEN 'sum' THEN coalesce(sum(u.quantity), 0) END AS quantity INTO seen
 	FROM billing.meter m
 	CROSS JOIN billing.account a
-	CROSS JOIN LATERAL billing.period_of(l.counter, c.period_start, a.time_zone) t
+	CROSS JOIN LATERAL billing._counter_period(l.counter, c.account_id, c.resource, c.period_start, a.time_zone) t
 	LEFT JOIN billing.usage u ON u.account_id = c.account_id AND u.meter = c.meter AND u.region = c.region AND u.resource = c.resource
+		AND billing._is_billed(u.properties, m.leaves_out)
 		AND billing.cycle_of(u.arrived, u.event_time) = c.cycle AND u.event_time >= t.period_start AND u.event_time < t.period_end
-		AND billing._price_at(u.account_id, u.meter, u.region, c.currency, u.properties, u.event_time, a.time_zone) = p.price_id
+		AND billing._price_at(u.account_id, u.meter, u.region, u.resource, c.currency, u.properties, u.event_time, a.time_zone) = p.price_id
 	WHERE m.meter = c.meter AND a.account_id = c.account_id
 	GROUP BY m.aggregation;
 
@@ -188,7 +189,7 @@ BEGIN
 			HINT = 'SELECT meter FROM billing.meter;';
 	END IF;
 	SELECT * INTO p FROM billing.price x
-	WHERE x.price_id = billing._price_at(a.account_id, quote.meter, quote.region, a.currency, quote.properties, quote.at, a.time_zone);
+	WHERE x.price_id = billing._price_at(a.account_id, quote.meter, quote.region, '', a.currency, quote.properties, quote.at, a.time_zone);
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'meter "%" has no price in % for account %', quote.meter, a.currency, a.account_id USING
 			ERRCODE = 'UB005',
@@ -196,10 +197,10 @@ BEGIN
 			HINT = 'INSERT INTO billing.price (meter, region, currency, tariff) ... first.';
 	END IF;
 	-- on top of what the counter period holds; resources with counters of their own start at 0
-	SELECT o.quantity INTO used FROM billing.position o, billing.period_of(p.counter, quote.at, a.time_zone) t
+	SELECT o.quantity INTO used FROM billing.position o, billing._counter_period(p.counter, a.account_id, '', quote.at, a.time_zone) t
 	WHERE o.account_id = a.account_id AND o.line_id = p.line_id AND o.price_id = p.price_id
 		AND o.period_start = t.period_start AND o.resource = '' AND NOT billing.tariff_each(p.tariff);
-	base := billing._carried(a.account_id, p.price_id, (SELECT t.period_start FROM billing.period_of(p.counter, quote.at, a.time_zone) t), '');
+	base := billing._carried(a.account_id, p.price_id, (SELECT t.period_start FROM billing._counter_period(p.counter, a.account_id, '', quote.at, a.time_zone) t), '');
 	IF base IS NOT NULL THEN
 		used := base + coalesce(used, 0);
 	END IF;

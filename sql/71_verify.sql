@@ -79,12 +79,13 @@ AS $fn$
 		CASE WHEN o.base IS NOT NULL THEN format(' on top of %s', o.base) ELSE '' END)
 	FROM (SELECT r.*, sum(r.quantity) OVER (PARTITION BY r.account_id, r.line_id, r.period_start, r.resource, r.run
 			ORDER BY r.valid_from, r.price_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS base
-		FROM (SELECT o.*, p.tariff, p.valid_from, count(*) FILTER (WHERE p.counter_on_change = 'restart') OVER (
+		FROM (SELECT o.*, p.tariff, p.tier_basis, p.valid_from, count(*) FILTER (WHERE p.counter_on_change = 'restart') OVER (
 				PARTITION BY o.account_id, o.line_id, o.period_start, o.resource ORDER BY p.valid_from, p.price_id) AS run
 			FROM billing.position o JOIN billing.price p USING (price_id)) r) o
 	-- what prices each event can not be told from the sum of their quantities
 	WHERE NOT billing.tariff_each(o.tariff)
-		AND o.exact_amount <> CASE WHEN o.base IS NULL THEN billing.rate(o.tariff, o.quantity) ELSE billing.rate_between(o.tariff, o.base, o.quantity) END
+		AND o.exact_amount <> CASE WHEN o.base IS NULL AND o.tier_basis = 'whole' THEN billing._rate_uncovered(o.tariff, o.covered, o.quantity)
+			WHEN o.base IS NULL THEN billing.rate(o.tariff, o.quantity) ELSE billing.rate_between(o.tariff, o.base, o.quantity) END
 		AND NOT (o.closes_at = o.period_end AND o.exact_amount = 0 AND o.quantity = 0)
 	UNION ALL
 	SELECT 'position and posting', o.account_id, format('line %s, period %s: %s posted of %s', o.line_id, o.period_start, o.posted, o.exact)
@@ -123,7 +124,7 @@ AS $fn$
 		LEFT JOIN billing.account a ON a.account_id = u.account_id
 		LEFT JOIN billing.meter m ON m.meter = u.meter
 		-- of one that was deducted in part and has no price for the rest, that part
-		WHERE (w.account_id IS NULL OR w.quantity IS NOT NULL)
+		WHERE (w.account_id IS NULL OR w.quantity IS NOT NULL) AND billing._is_billed(u.properties, m.leaves_out)
 			AND NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = u.account_id AND billing.cycle_of(u.arrived, u.event_time) >= q.from_cycle)
 	)
 	SELECT 'usage and charges', coalesce(u.account_id, c.account_id),
@@ -182,6 +183,15 @@ AS $fn$
 	FROM billing.unrated r
 	WHERE NOT EXISTS (SELECT FROM billing.usage u WHERE (u.account_id, u.meter, u.event_key, u.event_time)
 		= (r.account_id, r.meter, r.event_key, r.event_time))
+	UNION ALL
+	SELECT 'unrated', r.account_id, format('%s %s of %s is left out by its meter', r.meter, r.event_key, r.event_time)
+	FROM billing.unrated r
+	JOIN billing.usage u USING (account_id, meter, event_key, event_time)
+	JOIN billing.meter m USING (meter)
+	JOIN billing.shard h ON r.account_id >= h.account_from AND r.account_id < h.account_to
+	-- until the next cycle it may not have been heard of
+	WHERE NOT billing._is_billed(u.properties, m.leaves_out) AND NOT h.retry AND NOT EXISTS (SELECT FROM billing.catalogue_change)
+		AND NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = r.account_id)
 $fn$;
 COMMENT ON FUNCTION billing._verify_usage() IS 'part of billing.verify(): usage against charges and positions';
 
@@ -285,6 +295,7 @@ BEGIN
 		UNION ALL SELECT * FROM billing._verify_positions()
 		UNION ALL SELECT * FROM billing._verify_usage()
 		UNION ALL SELECT * FROM billing._verify_invoices()
+		UNION ALL SELECT * FROM billing._verify_caps()
 		UNION ALL SELECT * FROM billing._verify_packages()
 		UNION ALL SELECT * FROM billing._verify_lifecycle()
 		UNION ALL SELECT * FROM billing._verify_orders()

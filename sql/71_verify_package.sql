@@ -21,6 +21,14 @@ AS $fn$
 	FROM billing.charge c JOIN billing.package p ON p.account_id = c.account_id AND p.package_id = c.source_id
 	WHERE c.source = 'package' AND billing.cycle_start(c.cycle + 1) <= p.valid_from
 	UNION ALL
+	SELECT 'covered', coalesce(o.account_id, c.account_id), format('%s: positions %s, charges %s', coalesce(o.meter, c.meter), o.covered, c.quantity)
+	FROM (SELECT o.account_id, l.meter, sum(o.covered) AS covered FROM billing.position o JOIN billing.price_line l USING (line_id) GROUP BY 1, 2) o
+	FULL JOIN (SELECT c.account_id, c.meter, sum(c.quantity) AS quantity FROM billing.charge c WHERE c.source IN ('allowance', 'package') GROUP BY 1, 2) c
+		ON c.account_id = o.account_id AND c.meter = o.meter
+	-- where every price goes by the whole usage, all that was covered is known to some position
+	WHERE coalesce(o.covered, 0) <> coalesce(c.quantity, 0)
+		AND (SELECT bool_and(p.tier_basis = 'whole' AND p.valid_from = '-infinity') FROM billing.price p WHERE p.meter = coalesce(o.meter, c.meter))
+	UNION ALL
 	SELECT 'package state', p.account_id, format('package %s is %s, used %s of %s, valid from %s to %s', p.package_id, p.state, p.used, p.size, p.valid_from, p.valid_until)
 	FROM billing.package p JOIN billing.shard h ON p.account_id >= h.account_from AND p.account_id < h.account_to
 	WHERE NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = p.account_id)

@@ -120,7 +120,8 @@ AS $fn$
 		OR s.renew_at < greatest(billing._day_before(s.paid_until, a.time_zone), t.term_start)
 		OR s.renewal_failed_at IS NOT NULL AND (NOT s.auto_renew OR s.renew_at IS NOT NULL)
 	UNION ALL
-	SELECT 'subscription ended', s.account_id, format('subscription %s is %s since %s, paid until %s, ended at %s', s.subscription_id, s.state, s.since, s.paid_until, s.ended_at)
+	SELECT 'subscription ended', s.account_id, format('subscription %s is %s since %s, paid until %s, ended at %s', s.subscription_id, s.state, s.since,
+		s.paid_until, s.ended_at)
 	FROM billing.subscription s
 	WHERE (s.state IN ('cancelled', 'released')) <> (s.ended_at < 'infinity') AND s.state <> 'released'
 		AND (s.state = 'cancelled' OR s.ended_at <> s.paid_until)

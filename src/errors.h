@@ -43,6 +43,18 @@
 /* raised in sql/45_condition.sql: two prices of equal rank that one event can meet */
 #define ERRCODE_BILLING_PRICE_TIE MAKE_SQLSTATE('U', 'B', '0', '1', '4')
 
+/* raised in sql/42_overdue.sql: a suspended or released account can only be read, paid for and refunded */
+#define ERRCODE_BILLING_VIEW_ONLY MAKE_SQLSTATE('U', 'B', '0', '2', '0')
+
+/* raised in sql/42_resource.sql: what was released does not come back */
+#define ERRCODE_BILLING_RESOURCE_RELEASED MAKE_SQLSTATE('U', 'B', '0', '2', '2')
+
+/* a resource is in another state than the call is for, or what holds it is still there */
+#define ERRCODE_BILLING_RESOURCE_STATE MAKE_SQLSTATE('U', 'B', '0', '2', '3')
+
+/* money or usage is left, so the account can not be closed */
+#define ERRCODE_BILLING_ACCOUNT_NOT_EMPTY MAKE_SQLSTATE('U', 'B', '0', '2', '4')
+
 /* sql/46_order.sql: a voucher that was named can not pay the order */
 #define ERRCODE_BILLING_UNKNOWN_VOUCHER MAKE_SQLSTATE('U', 'B', '0', '3', '4')
 #define ERRCODE_BILLING_VOUCHER_EXPIRED MAKE_SQLSTATE('U', 'B', '0', '3', '5')
@@ -50,7 +62,7 @@
 #define ERRCODE_BILLING_VOUCHER_MIN_ORDER MAKE_SQLSTATE('U', 'B', '0', '3', '7')
 #define ERRCODE_BILLING_VOUCHER_PRODUCT MAKE_SQLSTATE('U', 'B', '0', '3', '8')
 
-/* sql/47_subscription.sql and sql/47_subscription_change.sql: plans and subscriptions */
+/* sql/47_subscription.sql, _renew, _change: plans and subscriptions */
 #define ERRCODE_BILLING_UNKNOWN_PLAN MAKE_SQLSTATE('U', 'B', '0', '3', '9')
 #define ERRCODE_BILLING_PLAN_NOT_SOLD MAKE_SQLSTATE('U', 'B', '0', '4', '0')
 #define ERRCODE_BILLING_PLAN_TERMS MAKE_SQLSTATE('U', 'B', '0', '4', '1')
@@ -60,8 +72,14 @@
 #define ERRCODE_BILLING_PLAN_CHANGE_REFUSED MAKE_SQLSTATE('U', 'B', '0', '4', '5')
 #define ERRCODE_BILLING_NOT_REFUNDABLE MAKE_SQLSTATE('U', 'B', '0', '4', '6')
 #define ERRCODE_BILLING_UNKNOWN_SUBSCRIPTION MAKE_SQLSTATE('U', 'B', '0', '4', '7')
-#define ERRCODE_BILLING_UNKNOWN_RESOURCE MAKE_SQLSTATE('U', 'B', '0', '4', '8')
+#define ERRCODE_BILLING_PLAN_NEEDS_RESOURCE MAKE_SQLSTATE('U', 'B', '0', '4', '8')
 #define ERRCODE_BILLING_ALREADY_CANCELLED MAKE_SQLSTATE('U', 'B', '0', '4', '9')
+/* sql/49_cap.sql */
+#define ERRCODE_BILLING_UNKNOWN_CAP_ACTION MAKE_SQLSTATE('U', 'B', '0', '6', '2')
+#define ERRCODE_BILLING_UNKNOWN_CAP_PERIOD MAKE_SQLSTATE('U', 'B', '0', '6', '3')
+#define ERRCODE_BILLING_CAP_OUT_OF_RANGE MAKE_SQLSTATE('U', 'B', '0', '6', '4')
+#define ERRCODE_BILLING_METER_WITHOUT_CAPS MAKE_SQLSTATE('U', 'B', '0', '6', '5')
+#define ERRCODE_BILLING_NO_SUCH_CAP MAKE_SQLSTATE('U', 'B', '0', '6', '6')
 
 /* UBT: the tariff type. A quantity beyond a tariff's hard last tier */
 #define ERRCODE_BILLING_TARIFF_LIMIT MAKE_SQLSTATE('U', 'B', 'T', '0', '1')

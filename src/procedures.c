@@ -170,7 +170,7 @@ ring(const Call *call, TimestampTz at)
 {
 	do_once(call, "SELECT billing._advance_to($1, $2)", at);
 	settle_all(call, at);
-	do_all(call, "SELECT billing._lifecycle_step($1)", at);
+	do_all(call, "SELECT billing._apply_timers($1)", at);
 	do_all(call, "SELECT billing._announce_notices()", at);
 	do_all(call, "SELECT billing._make_partitions($2)", at);
 	do_once(call, "SELECT billing._heartbeat($1)", at);

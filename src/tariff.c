@@ -243,7 +243,20 @@ billing_tariff_recv(PG_FUNCTION_ARGS)
 	TariffError error;
 	TariffStatus status;
 	Datum result;
+	size_t plain = tariff_receive_size(data, length);
 
+	if (plain > 0)
+	{
+		struct varlena *packed = palloc(VARHDRSZ + plain);
+
+		SET_VARSIZE(packed, VARHDRSZ + plain);
+		if (tariff_receive(data, VARDATA(packed)))
+		{
+			message->cursor = message->len;
+			PG_RETURN_POINTER(packed);
+		}
+		pfree(packed);
+	}
 	tiers = Min(Max(tiers, 1), TARIFF_MAX_TIERS);
 	tariff_spec_init(&spec, palloc(tiers * sizeof(TariffTier)), tiers);
 	status = tariff_read_binary(data, length, &spec, &error);

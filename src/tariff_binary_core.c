@@ -24,10 +24,13 @@
  * the tariff is written again, and must come out with the same bytes.  So two
  * sessions can't send different bytes for one tariff, nor bytes that mean more
  * than they show.
+ *
+ * Plain tariffs are read by a shorter way, tariff_receive_core.c, that takes
+ * nothing which this one would not.
  */
 #include "tariff_pack.h"
 
-#define NUMBER_SIZE 17
+#define NUMBER_SIZE TARIFF_WIRE_NUMBER_SIZE
 #define DIGITS_SIZE 2
 #define BINARY_HEAD_SIZE (4 + 2 + NUMBER_SIZE)
 

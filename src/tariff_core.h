@@ -145,6 +145,11 @@ extern TariffStatus tariff_read_json(const char *text, size_t length, TariffSpec
 									 TariffError *error);
 extern TariffStatus tariff_read_binary(const char *data, size_t length, TariffSpec *spec,
 									   TariffError *error);
+
+/* tariff_receive_core.c: from the binary form into the packed one, where it is plain */
+extern size_t tariff_receive_size(const char *data, size_t length);
+extern bool tariff_receive(const char *data, char *packed);
+
 extern size_t tariff_text_size(const TariffSpec *spec);
 extern size_t tariff_json_size(const TariffSpec *spec);
 extern size_t tariff_binary_size(const TariffSpec *spec);

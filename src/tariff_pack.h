@@ -92,6 +92,8 @@
 
 #define TARIFF_NO_OFFSET 255
 
+#define TARIFF_WIRE_NUMBER_SIZE 17 /* in the binary form, see tariff_binary_core.c */
+
 #define TARIFF_HEAD_SIZE 24
 #define TARIFF_INT_SIZE 16
 #define TARIFF_LINE_SIZE 40
@@ -249,6 +251,44 @@ tariff_packed_block(const char *packed, int tier)
 		block.scale = (uint8_t) tariff_packed_line(packed, tiers, tier)[TARIFF_LINE_BLOCK_SCALE];
 	}
 	return block;
+}
+
+/* tariff_store_line writes one line; without an offset the tier needs the unlimited path. */
+static inline void
+tariff_store_line(char *line, Decimal unit, const Decimal *offset, int price_scale, int flat_scale,
+				  int per_scale, int block_scale)
+{
+	const DecimalInt zero = 0;
+
+	memcpy(line, &unit.value, TARIFF_INT_SIZE);
+	memcpy(line + TARIFF_LINE_OFFSET, offset != NULL ? &offset->value : &zero, TARIFF_INT_SIZE);
+	memset(line + TARIFF_LINE_UNIT_SCALE, 0, TARIFF_LINE_SIZE - TARIFF_LINE_UNIT_SCALE);
+	line[TARIFF_LINE_UNIT_SCALE] = (char) unit.scale;
+	line[TARIFF_LINE_OFFSET_SCALE] = (char) (offset != NULL ? offset->scale : TARIFF_NO_OFFSET);
+	line[TARIFF_LINE_PRICE_SCALE] = (char) price_scale;
+	line[TARIFF_LINE_FLAT_SCALE] = (char) flat_scale;
+	line[TARIFF_LINE_PER_SCALE] = (char) per_scale;
+	line[TARIFF_LINE_BLOCK_SCALE] = (char) block_scale;
+}
+
+/*
+ * tariff_next_offset computes a graduated tier's offset, where no tier has a
+ * block, from that of the tier below: two lines meet at the bound between them,
+ * but for the flat.  False when it does not fit.
+ */
+static inline bool
+tariff_next_offset(Decimal unit_below, Decimal bound, Decimal unit, Decimal flat, Decimal *offset)
+{
+	Decimal step;
+
+	if (!decimal_subtract(unit_below, unit, &step) || !decimal_multiply(bound, step, &step))
+		return false;
+	decimal_trim_in_place(&step);
+	if (!decimal_add(*offset, step, offset) ||
+		(flat.value != 0 && !decimal_add(*offset, flat, offset)))
+		return false;
+	decimal_trim_in_place(offset);
+	return offset->scale < TARIFF_NO_OFFSET;
 }
 
 #endif /* BILLING_TARIFF_PACK_H */

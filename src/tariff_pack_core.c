@@ -125,41 +125,12 @@ offset_of(const TariffSpec *spec, int tier, Decimal sum, Decimal *offset)
 	return offset->scale < TARIFF_NO_OFFSET;
 }
 
-/*
- * next_offset does the same where no tier has a block, from the offset of the
- * tier before: two lines meet at the bound between them, but for the flat.
- */
-static bool
-next_offset(const TariffSpec *spec, int tier, Decimal *offset)
-{
-	const TariffTier *here = &spec->tiers[tier];
-	Decimal step;
-
-	if (!decimal_subtract(here[-1].unit, here->unit, &step) ||
-		!decimal_multiply(here[-1].bound, step, &step))
-		return false;
-	decimal_trim_in_place(&step);
-	if (!decimal_add(*offset, step, offset) ||
-		(here->flat.value != 0 && !decimal_add(*offset, here->flat, offset)))
-		return false;
-	decimal_trim_in_place(offset);
-	return offset->scale < TARIFF_NO_OFFSET;
-}
-
 /* store_line writes one line of the packed form. */
 static void
 store_line(char *line, const TariffTier *tier, const Decimal *offset)
 {
-	memset(line, 0, TARIFF_LINE_SIZE);
-	memcpy(line, &tier->unit.value, TARIFF_INT_SIZE);
-	if (offset != NULL)
-		memcpy(line + TARIFF_LINE_OFFSET, &offset->value, TARIFF_INT_SIZE);
-	line[TARIFF_LINE_UNIT_SCALE] = (char) tier->unit.scale;
-	line[TARIFF_LINE_OFFSET_SCALE] = (char) (offset != NULL ? offset->scale : TARIFF_NO_OFFSET);
-	line[TARIFF_LINE_PRICE_SCALE] = (char) tier->price.scale;
-	line[TARIFF_LINE_FLAT_SCALE] = (char) tier->flat.scale;
-	line[TARIFF_LINE_PER_SCALE] = (char) tier->per.scale;
-	line[TARIFF_LINE_BLOCK_SCALE] = (char) tier->block.scale;
+	tariff_store_line(line, tier->unit, offset, tier->price.scale, tier->flat.scale,
+					  tier->per.scale, tier->block.scale);
 }
 
 /* pack_plain_lines writes the lines of a graduated tariff without blocks. */
@@ -171,7 +142,10 @@ pack_plain_lines(const TariffSpec *spec, char *packed)
 
 	for (int i = 0; i < spec->tier_count; i++, packed += TARIFF_LINE_SIZE)
 	{
-		fits = fits && (i == 0 || next_offset(spec, i, &offset));
+		const TariffTier *here = &spec->tiers[i];
+
+		fits = fits && (i == 0 || tariff_next_offset(here[-1].unit, here[-1].bound, here->unit,
+													 here->flat, &offset));
 		store_line(packed, &spec->tiers[i], fits ? &offset : NULL);
 	}
 }

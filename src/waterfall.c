@@ -524,9 +524,17 @@ keep_remaining(Waterfall *state, int place, Numeric remaining)
 	MemoryContextSwitchTo(before);
 }
 
-/* take_wide is take_from() of the core without a limit; it gives what is left of the item. */
-static Numeric
-take_wide(Waterfall *state, int way, Numeric left, int64 item)
+/* Left of the core without a limit */
+typedef struct WideLeft
+{
+	Numeric quantity;
+	Numeric units;
+	Numeric factor;
+} WideLeft;
+
+/* take_wide is take_from() of the core without a limit. */
+static void
+take_wide(Waterfall *state, int way, WideLeft *left, int64 item)
 {
 	int source = state->ways[way].source;
 	Numeric factor = state->wide_factors[way];
@@ -534,19 +542,27 @@ take_wide(Waterfall *state, int way, Numeric left, int64 item)
 	Numeric units;
 	Numeric quantity;
 
-	if (num_scale(left) + num_scale(factor) > MAX_SCALE)
-		refuse_decimals(factor);
-	units = num_multiply(left, factor);
+	if (num_compare(left->factor, factor) == 0)
+		units = left->units;
+	else
+	{
+		if (num_scale(left->quantity) + num_scale(factor) > MAX_SCALE)
+			refuse_decimals(factor);
+		units = num_multiply(left->quantity, factor);
+	}
 	if (num_compare(units, remaining) <= 0)
 	{
-		add_wide_step(state, item, source, left, units);
+		add_wide_step(state, item, source, left->quantity, units);
 		keep_remaining(state, source, num_subtract(remaining, units));
-		return num_zero();
+		left->quantity = num_zero();
+		return;
 	}
 	quantity = wide_covered_by(remaining, factor);
+	left->units = num_trim(num_subtract(units, remaining));
+	left->factor = factor;
+	left->quantity = num_trim(num_subtract(left->quantity, quantity));
 	add_wide_step(state, item, source, quantity, remaining);
 	keep_remaining(state, source, num_zero());
-	return num_trim(num_subtract(left, quantity));
 }
 
 /*
@@ -557,8 +573,9 @@ static void
 run_wide(Waterfall *state, const WaterfallItem *item, Numeric quantity, int64 number)
 {
 	WaterfallRun *run = &state->run;
-	Numeric left = num_trim(quantity);
-	bool is_left = !num_is_zero(left);
+	WideLeft left = {num_trim(quantity), num_trim(quantity),
+					 billing_numeric_from_decimal(decimal_of(1))};
+	bool is_left = !num_is_zero(left.quantity);
 	bool taken = false;
 
 	run->straddles = false;
@@ -577,14 +594,14 @@ run_wide(Waterfall *state, const WaterfallItem *item, Numeric quantity, int64 nu
 		}
 		if (meeting == WATERFALL_TAKES)
 		{
-			left = take_wide(state, i, left, number);
-			is_left = !num_is_zero(left);
+			take_wide(state, i, &left, number);
+			is_left = !num_is_zero(left.quantity);
 			taken = true;
 		}
 		run->runs_out = run->runs_out || is_left;
 	}
 	if (is_left || !taken)
-		add_wide_step(state, number, WATERFALL_NO_SOURCE, left, num_zero());
+		add_wide_step(state, number, WATERFALL_NO_SOURCE, left.quantity, num_zero());
 }
 
 static char *

@@ -63,34 +63,52 @@ covered_by(Decimal remaining, Decimal factor, Decimal *quantity)
 }
 
 /*
+ * What is left of an item: as a quantity, which may be too much by what
+ * covered_by() cut off, and exactly, in units of which the last source took
+ * `factor` for one.  A source with the same factor goes by the units: it is
+ * not used up too early, nor the item left with a crumb that nobody used.
+ */
+typedef struct Left
+{
+	Decimal quantity;
+	Decimal units;
+	Decimal factor;
+} Left;
+
+/*
  * take_from takes from a source what it has of what is left of an item; false,
  * with nothing changed, when 128 bits do not hold a number on the way.
  */
 static bool
-take_from(WaterfallSource *source, Decimal factor, Decimal *left, WaterfallStep *step)
+take_from(WaterfallSource *source, Decimal factor, Left *left, WaterfallStep *step)
 {
-	Decimal units;
+	Decimal units = left->units;
 	Decimal rest;
+	Decimal rest_units;
 
-	if (!decimal_multiply(*left, factor, &units))
+	if (decimal_compare(left->factor, factor) != 0 &&
+		!decimal_multiply(left->quantity, factor, &units))
 		return false;
 	if (decimal_compare(units, source->remaining) <= 0)
 	{
 		if (!decimal_subtract(source->remaining, units, &rest))
 			return false;
-		step->quantity = *left;
+		step->quantity = left->quantity;
 		step->units = units;
 		source->remaining = decimal_trim(rest);
-		*left = decimal_of(0);
+		left->quantity = decimal_of(0);
 	}
 	else
 	{
 		if (!covered_by(source->remaining, factor, &step->quantity) ||
-			!decimal_subtract(*left, step->quantity, &rest))
+			!decimal_subtract(left->quantity, step->quantity, &rest) ||
+			!decimal_subtract(units, source->remaining, &rest_units))
 			return false;
 		step->units = source->remaining;
 		source->remaining = decimal_of(0);
-		*left = decimal_trim(rest);
+		left->quantity = decimal_trim(rest);
+		left->units = decimal_trim(rest_units);
+		left->factor = factor;
 	}
 	source->spent = source->remaining.value == 0;
 	return true;
@@ -105,12 +123,12 @@ bool
 waterfall_run(const WaterfallWay *ways, int count, WaterfallSource *sources,
 			  const WaterfallItem *item, WaterfallRun *run)
 {
-	Decimal left = decimal_trim(item->quantity);
+	Left left = {decimal_trim(item->quantity), decimal_trim(item->quantity), decimal_of(1)};
 
 	run->count = 0;
 	run->straddles = false;
 	run->runs_out = false;
-	for (int i = 0; i < count && left.value != 0; i++)
+	for (int i = 0; i < count && left.quantity.value != 0; i++)
 	{
 		WaterfallSource *source = &sources[ways[i].source];
 		WaterfallMeeting meeting = waterfall_meet(&ways[i], source, item);
@@ -139,14 +157,14 @@ waterfall_run(const WaterfallWay *ways, int count, WaterfallSource *sources,
 			}
 			run->count++;
 		}
-		run->runs_out = run->runs_out || left.value != 0;
+		run->runs_out = run->runs_out || left.quantity.value != 0;
 	}
-	if (left.value != 0 || run->count == 0)
+	if (left.quantity.value != 0 || run->count == 0)
 	{
 		WaterfallStep *step = &run->steps[run->count++];
 
 		step->source = WATERFALL_NO_SOURCE;
-		step->quantity = left;
+		step->quantity = left.quantity;
 		step->units = decimal_of(0);
 	}
 	return true;

@@ -20,7 +20,8 @@ INSERT INTO billing.lifecycle (policy, rule) VALUES
 	('elastic_arrears', 'restrict elastic immediately, resume auto'),
 	('elastic_expiry', 'notice 7 days before, suspend protection immediately, notice 1 day before release, release after 7 days at 00:00');
 
-CREATE TRIGGER lifecycle_check BEFORE INSERT OR UPDATE ON billing.lifecycle
+-- named so that it comes after the guard: what is refused warns of nothing
+CREATE TRIGGER lifecycle_warn BEFORE INSERT OR UPDATE ON billing.lifecycle
 	FOR EACH ROW EXECUTE FUNCTION billing._check_lifecycle();
 CREATE TRIGGER lifecycle_guard BEFORE UPDATE OR DELETE ON billing.lifecycle
 	FOR EACH ROW EXECUTE FUNCTION billing._guard_lifecycle();
@@ -75,7 +76,7 @@ COMMENT ON COLUMN billing.lifecycle_override.created_by IS 'the role that decide
 COMMENT ON COLUMN billing.lifecycle_override.at IS 'when it was decided';
 
 CREATE TABLE billing.suspension (
-	account_id bigint NOT NULL REFERENCES billing.account,
+	account_id bigint NOT NULL,
 	suspended_from timestamptz NOT NULL,
 	suspended_until timestamptz CHECK (suspended_until >= suspended_from),
 	PRIMARY KEY (account_id, suspended_from)

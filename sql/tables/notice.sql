@@ -50,4 +50,4 @@ INSERT INTO billing.notice_template (kind, text) VALUES
 	('package_renewed', 'Package {renews} of "{offer}" was renewed for {price}: package {package_id} is valid to {valid_until}.'),
 	('package_exhausted', 'Package {package_id} of "{offer}" is used up.'),
 	('renewal_failed', 'The renewal failed: {reason}.'),
-	('cap_reached', 'The usage cap is reached.');
+	('cap_reached', 'Usage of {meter} has reached the cap of {cap} {unit}: it was {used} {unit} at {at}.');

@@ -2,6 +2,7 @@ CREATE TABLE billing.price_line (
 	line_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	meter text COLLATE "C" NOT NULL REFERENCES billing.meter,
 	region text COLLATE "C" NOT NULL,
+	plan text COLLATE "C" NOT NULL,
 	currency text COLLATE "C" NOT NULL REFERENCES billing.currency,
 	counter text NOT NULL,
 	post text NOT NULL,
@@ -11,15 +12,16 @@ CREATE TABLE billing.price_line (
 	time_from time NOT NULL,
 	time_to time NOT NULL,
 	greatest_of text COLLATE "C" NOT NULL,
-	UNIQUE (meter, region, currency, counter, post, scope, properties, weekdays, time_from, time_to, greatest_of)
+	UNIQUE (meter, region, plan, currency, counter, post, scope, properties, weekdays, time_from, time_to, greatest_of)
 );
 COMMENT ON TABLE billing.price_line
 	IS 'price rows that take over from one another share a line: what one line of an invoice shows; made when a price is inserted';
 COMMENT ON COLUMN billing.price_line.line_id IS 'number of the line';
 COMMENT ON COLUMN billing.price_line.meter IS 'what it prices';
 COMMENT ON COLUMN billing.price_line.region IS 'region of its price rows; '''' any, all regions without a price of their own in one counter';
+COMMENT ON COLUMN billing.price_line.plan IS 'plan of its price rows; '''' any, or none';
 COMMENT ON COLUMN billing.price_line.currency IS 'currency of its prices';
-COMMENT ON COLUMN billing.price_line.counter IS 'hour, day or month: when the tiers start anew';
+COMMENT ON COLUMN billing.price_line.counter IS 'hour, day, month or term: when the tiers start anew';
 COMMENT ON COLUMN billing.price_line.post IS 'cycle or counter: when money moves';
 COMMENT ON COLUMN billing.price_line.scope IS 'account or resource: what has a counter of its own';
 COMMENT ON COLUMN billing.price_line.properties IS 'the properties that its price rows ask for';
@@ -32,11 +34,12 @@ CREATE TABLE billing.price (
 	price_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	meter text COLLATE "C" NOT NULL REFERENCES billing.meter,
 	region text COLLATE "C" NOT NULL DEFAULT '',
+	plan text COLLATE "C" NOT NULL DEFAULT '',
 	currency text COLLATE "C" NOT NULL REFERENCES billing.currency,
 	account_id bigint NOT NULL DEFAULT 0 CHECK (account_id >= 0),
 	valid_from timestamptz NOT NULL DEFAULT '-infinity' CONSTRAINT price_takes_over_at_some_instant CHECK (valid_from < 'infinity'),
 	tariff billing.tariff NOT NULL,
-	counter text NOT NULL DEFAULT 'month' CONSTRAINT price_counter_is_known CHECK (counter IN ('hour', 'day', 'month')),
+	counter text NOT NULL DEFAULT 'month' CONSTRAINT price_counter_is_known CHECK (counter IN ('hour', 'day', 'month', 'term')),
 	post text NOT NULL CONSTRAINT price_post_is_known CHECK (post IN ('cycle', 'counter')),
 	scope text NOT NULL DEFAULT 'account' CONSTRAINT price_scope_is_known CHECK (scope IN ('account', 'resource')),
 	properties jsonb NOT NULL DEFAULT '{}',
@@ -44,21 +47,23 @@ CREATE TABLE billing.price (
 	time_from time NOT NULL DEFAULT '00:00',
 	time_to time NOT NULL DEFAULT '24:00',
 	greatest_of text COLLATE "C" NOT NULL DEFAULT '',
+	tier_basis text NOT NULL DEFAULT 'uncovered' CONSTRAINT price_tier_basis_is_known CHECK (tier_basis IN ('uncovered', 'whole')),
 	counter_on_change text NOT NULL DEFAULT 'restart'
 		CONSTRAINT price_counter_on_change_is_known CHECK (counter_on_change IN ('restart', 'carry')),
 	line_id bigint NOT NULL REFERENCES billing.price_line,
-	UNIQUE (meter, region, currency, account_id, valid_from, properties, weekdays, time_from, time_to)
+	UNIQUE (meter, region, plan, currency, account_id, valid_from, properties, weekdays, time_from, time_to)
 );
 COMMENT ON TABLE billing.price
-	IS 'catalogue: a tariff valid from an instant; the most specific row in force wins: own account before everyone, named region before any, then more properties, fewer weekdays, fewer hours';
+	IS 'catalogue: a tariff valid from an instant; the most specific row in force wins: own account before everyone, named plan before any, named region before any, then more properties, fewer weekdays, fewer hours';
 COMMENT ON COLUMN billing.price.price_id IS 'number of the price, also the source_id of its charges';
 COMMENT ON COLUMN billing.price.meter IS 'what it prices';
 COMMENT ON COLUMN billing.price.region IS 'region of the usage; '''' any';
+COMMENT ON COLUMN billing.price.plan IS 'for usage in a paid term of this plan: of the plans with prices that cover its resource, the one that is for this resource alone, then that of the highest rank; '''' any, or none';
 COMMENT ON COLUMN billing.price.currency IS 'for accounts of this currency';
 COMMENT ON COLUMN billing.price.account_id IS 'an account''s own price; 0: everyone';
 COMMENT ON COLUMN billing.price.valid_from IS 'instant from which it takes over, by event_time; -infinity: from ever';
 COMMENT ON COLUMN billing.price.tariff IS 'the tariff, see type billing.tariff; immutable, as the whole row';
-COMMENT ON COLUMN billing.price.counter IS 'hour, day or month: when the tiers start anew, in the account''s zone';
+COMMENT ON COLUMN billing.price.counter IS 'hour, day or month in the account''s zone, or term of the plan: when the tiers start anew';
 COMMENT ON COLUMN billing.price.post
 	IS 'cycle: every settlement posts the difference; counter: money moves once, when the counter period closes; default: cycle for graduated prices of sums and counts without a min, and for each; counter for all others';
 COMMENT ON COLUMN billing.price.scope IS 'account: one counter for all resources; resource: one for each';
@@ -67,6 +72,7 @@ COMMENT ON COLUMN billing.price.weekdays IS 'for usage on these days of the week
 COMMENT ON COLUMN billing.price.time_from IS 'for usage from this time of the day in the account''s zone';
 COMMENT ON COLUMN billing.price.time_to IS 'to before this one; at or before time_from: it runs over midnight';
 COMMENT ON COLUMN billing.price.greatest_of IS 'name of a group of prices of which, in one counter period of one account (one resource, where the scope says so), only the highest is charged; '''' none';
+COMMENT ON COLUMN billing.price.tier_basis IS 'what decides the tier of usage that no allowance or package covers: uncovered, that usage alone; whole, all usage of the counter period, what is covered first';
 COMMENT ON COLUMN billing.price.counter_on_change
 	IS 'where it takes over inside a counter period: restart begins a counter of its own, carry goes on from where those of its line before it stand, in the order of valid_from, back to the last that restarted; for meters of aggregation sum and count';
 COMMENT ON COLUMN billing.price.line_id IS 'its line, set when it is inserted';

@@ -6,6 +6,7 @@ CREATE TABLE billing.subscription (
 	resource text COLLATE "C",
 	quantity integer NOT NULL CHECK (quantity >= 1),
 	options jsonb NOT NULL,
+	fee numeric NOT NULL CHECK (fee >= 0 AND fee < 'Infinity'),
 	state text NOT NULL CHECK (state IN ('provisioning', 'active', 'grace', 'suspended', 'released', 'cancelled')),
 	since timestamptz NOT NULL,
 	anchor timestamptz NOT NULL,
@@ -29,6 +30,7 @@ COMMENT ON COLUMN billing.subscription.region IS 'region that its fee was chosen
 COMMENT ON COLUMN billing.subscription.resource IS 'the resource whose usage its allowances cover; NULL: all of the account''s';
 COMMENT ON COLUMN billing.subscription.quantity IS 'how many pieces';
 COMMENT ON COLUMN billing.subscription.options IS 'options that its fee was chosen by';
+COMMENT ON COLUMN billing.subscription.fee IS 'list price of one term of all pieces, by its last order';
 COMMENT ON COLUMN billing.subscription.state IS 'provisioning, active, grace, suspended, released or cancelled';
 COMMENT ON COLUMN billing.subscription.since IS 'since when it is in that state';
 COMMENT ON COLUMN billing.subscription.anchor IS 'start of its first term; every end is counted from it';

@@ -38,8 +38,19 @@ SELECT u.account_id, u.meter, u.region, u.resource, date_trunc('hour', u.event_t
 		WHEN 'last' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC))[1]
 		WHEN 'unique' THEN count(DISTINCT CASE WHEN m.unique_property IS NULL THEN u.resource ELSE u.properties ->> m.unique_property END)
 		ELSE sum(u.quantity) END AS quantity,
-	count(*) AS events
+	count(*) AS events,
+	CASE m.aggregation
+		WHEN 'count' THEN count(*) FILTER (WHERE b.is_billed)
+		WHEN 'max' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
+		WHEN 'percentile' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
+		WHEN 'peak_mean' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
+		WHEN 'time_weighted' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC) FILTER (WHERE b.is_billed))[1]
+		WHEN 'last' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC) FILTER (WHERE b.is_billed))[1]
+		WHEN 'unique' THEN count(DISTINCT CASE WHEN m.unique_property IS NULL THEN u.resource ELSE u.properties ->> m.unique_property END) FILTER (WHERE b.is_billed)
+		ELSE coalesce(sum(u.quantity) FILTER (WHERE b.is_billed), 0) END AS clean_quantity,
+	count(*) FILTER (WHERE NOT b.is_billed) AS left_out_events
 FROM billing.usage u LEFT JOIN billing.meter m USING (meter)
+CROSS JOIN LATERAL (SELECT billing._is_billed(u.properties, m.leaves_out) AS is_billed) b
 GROUP BY u.account_id, u.meter, u.region, u.resource, 5, m.aggregation, m.unique_property;
 COMMENT ON VIEW billing.usage_by_hour IS 'usage by UTC hour of its event_time, settled or not';
 COMMENT ON COLUMN billing.usage_by_hour.account_id IS 'who used it';
@@ -49,6 +60,8 @@ COMMENT ON COLUMN billing.usage_by_hour.resource IS 'by which resource';
 COMMENT ON COLUMN billing.usage_by_hour.hour IS 'start of the hour';
 COMMENT ON COLUMN billing.usage_by_hour.quantity IS 'by the meter''s aggregation; the highest for percentile and peak_mean, the last level for time_weighted; the sum while the meter is unknown';
 COMMENT ON COLUMN billing.usage_by_hour.events IS 'number of rows';
+COMMENT ON COLUMN billing.usage_by_hour.clean_quantity IS 'the same of the rows that the meter does not leave out: what is billed';
+COMMENT ON COLUMN billing.usage_by_hour.left_out_events IS 'number of rows that it leaves out; billing.unbilled_usage shows them';
 
 CREATE OR REPLACE VIEW billing.usage_by_day WITH (security_invoker = true) AS
 SELECT u.account_id, u.meter, u.region, u.resource,
@@ -62,8 +75,19 @@ SELECT u.account_id, u.meter, u.region, u.resource,
 		WHEN 'last' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC))[1]
 		WHEN 'unique' THEN count(DISTINCT CASE WHEN m.unique_property IS NULL THEN u.resource ELSE u.properties ->> m.unique_property END)
 		ELSE sum(u.quantity) END AS quantity,
-	count(*) AS events
+	count(*) AS events,
+	CASE m.aggregation
+		WHEN 'count' THEN count(*) FILTER (WHERE b.is_billed)
+		WHEN 'max' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
+		WHEN 'percentile' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
+		WHEN 'peak_mean' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
+		WHEN 'time_weighted' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC) FILTER (WHERE b.is_billed))[1]
+		WHEN 'last' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC) FILTER (WHERE b.is_billed))[1]
+		WHEN 'unique' THEN count(DISTINCT CASE WHEN m.unique_property IS NULL THEN u.resource ELSE u.properties ->> m.unique_property END) FILTER (WHERE b.is_billed)
+		ELSE coalesce(sum(u.quantity) FILTER (WHERE b.is_billed), 0) END AS clean_quantity,
+	count(*) FILTER (WHERE NOT b.is_billed) AS left_out_events
 FROM billing.usage u LEFT JOIN billing.meter m USING (meter) LEFT JOIN billing.account a USING (account_id)
+CROSS JOIN LATERAL (SELECT billing._is_billed(u.properties, m.leaves_out) AS is_billed) b
 GROUP BY u.account_id, u.meter, u.region, u.resource, 5, m.aggregation, m.unique_property;
 COMMENT ON VIEW billing.usage_by_day IS 'usage by day in the account''s zone, settled or not';
 COMMENT ON COLUMN billing.usage_by_day.account_id IS 'who used it';
@@ -73,6 +97,8 @@ COMMENT ON COLUMN billing.usage_by_day.resource IS 'by which resource';
 COMMENT ON COLUMN billing.usage_by_day.day IS 'the day';
 COMMENT ON COLUMN billing.usage_by_day.quantity IS 'by the meter''s aggregation; the highest for percentile and peak_mean, the last level for time_weighted; the sum while the meter is unknown';
 COMMENT ON COLUMN billing.usage_by_day.events IS 'number of rows';
+COMMENT ON COLUMN billing.usage_by_day.clean_quantity IS 'the same of the rows that the meter does not leave out: what is billed';
+COMMENT ON COLUMN billing.usage_by_day.left_out_events IS 'number of rows that it leaves out; billing.unbilled_usage shows them';
 
 CREATE OR REPLACE VIEW billing.usage_by_period WITH (security_invoker = true) AS
 SELECT o.account_id, l.meter, l.region, o.resource, o.period_start, o.period_end, o.line_id, o.price_id, coalesce(w.quantity, o.quantity) AS quantity, m.unit,
@@ -217,10 +243,10 @@ COMMENT ON COLUMN billing.invoice_lines.time_from IS 'where the hours of its pri
 COMMENT ON COLUMN billing.invoice_lines.time_to IS 'where they end';
 
 CREATE OR REPLACE VIEW billing.unrated_usage WITH (security_invoker = true) AS
-SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, r.cycle,
+SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, coalesce(r.quantity, u.quantity) AS quantity, r.cycle,
 	CASE WHEN a.account_id IS NULL THEN 'unknown account'
 		WHEN m.meter IS NULL THEN 'unknown meter'
-		WHEN billing._price_at(u.account_id, u.meter, u.region, a.currency, u.properties, u.event_time, a.time_zone) IS NULL
+		WHEN billing._price_at(u.account_id, u.meter, u.region, u.resource, a.currency, u.properties, u.event_time, a.time_zone) IS NULL
 			THEN 'no price in ' || a.currency
 		ELSE 'will be rated with the next cycle' END AS reason
 FROM billing.unrated r
@@ -234,9 +260,25 @@ COMMENT ON COLUMN billing.unrated_usage.region IS 'where';
 COMMENT ON COLUMN billing.unrated_usage.resource IS 'by which resource';
 COMMENT ON COLUMN billing.unrated_usage.event_time IS 'when';
 COMMENT ON COLUMN billing.unrated_usage.event_key IS 'the event''s key';
-COMMENT ON COLUMN billing.unrated_usage.quantity IS 'how much';
+COMMENT ON COLUMN billing.unrated_usage.quantity IS 'how much, less what a plan or package has covered';
 COMMENT ON COLUMN billing.unrated_usage.cycle IS 'the cycle that could not rate it';
 COMMENT ON COLUMN billing.unrated_usage.reason IS 'what the catalogue lacks now';
+
+CREATE OR REPLACE VIEW billing.unbilled_usage WITH (security_invoker = true) AS
+SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties,
+	format('meter "%s" leaves out %s', m.meter, m.leaves_out) AS reason
+FROM billing.usage u JOIN billing.meter m USING (meter)
+WHERE u.properties @> m.leaves_out;
+COMMENT ON VIEW billing.unbilled_usage IS 'usage that is never billed, because its meter leaves it out';
+COMMENT ON COLUMN billing.unbilled_usage.account_id IS 'who used it';
+COMMENT ON COLUMN billing.unbilled_usage.meter IS 'what was used';
+COMMENT ON COLUMN billing.unbilled_usage.region IS 'where';
+COMMENT ON COLUMN billing.unbilled_usage.resource IS 'by which resource';
+COMMENT ON COLUMN billing.unbilled_usage.event_time IS 'when';
+COMMENT ON COLUMN billing.unbilled_usage.event_key IS 'the event''s key';
+COMMENT ON COLUMN billing.unbilled_usage.quantity IS 'how much';
+COMMENT ON COLUMN billing.unbilled_usage.properties IS 'what the event carries';
+COMMENT ON COLUMN billing.unbilled_usage.reason IS 'what the meter leaves out';
 
 CREATE OR REPLACE VIEW billing.settlements WITH (security_invoker = true) AS
 SELECT s.cycle, billing.cycle_start(s.cycle) AS cycle_start, count(*) AS parts, sum(s.accounts)::bigint AS accounts,

@@ -1,19 +1,17 @@
 #!/usr/bin/env python3
 """Compares the aggregates percentile_peak, mean_top and time_weighted_sum with a model in exact rationals.
 
-    PGDATABASE=DB [BILLING_SHARED=DIR] [BILLING_LONG=1] python3 test/model/run_meters.py [SEED]
+    PGDATABASE=DB [BILLING_LONG=1] python3 test/model/run_meters.py [SEED]
 
-First the worked examples of $BILLING_SHARED/vectors that ask for a percentile, a peak, valid days or an average over
-time: every figure that a row expects is compared, as a number, with no rounding but the one that its source prints.
-Prints a line for each model, with the reason where it does not apply.  Then random groups (ties, 20 decimals, 10^30,
+Random groups (ties, 20 decimals, 10^30,
 10^-50, negative values, no samples at all), each on every path through the C code: numeric read directly or as text,
 128 bits or unlimited, one process or several.  Exits 1 if anything differs.
+
+Here are also the answers to worked examples that ask for a percentile, a peak, valid days or an average over time; run_vectors.py
+asks for them, with no rounding but the one that their source prints.
 """
-import csv
-import json
 import os
 import random
-import re
 import subprocess
 import sys
 from fractions import Fraction
@@ -64,8 +62,6 @@ def time_weighted_sum(samples, until):
 
 START = "timestamptz '2026-01-01 00:00Z'"
 
-# models of meters, whether or not an aggregate answers them
-ASKED = 'percentile|peak_|daily_peak|month_top5|valid_days|storage_|agg_|metered_max|traffic_estimate|commit_floor'
 REASONS = {'commit_floor_max': 'a peak is given and a floor is a matter of price; no samples'}
 
 
@@ -174,16 +170,6 @@ def psql(script):
                           capture_output=True, check=False)
 
 
-def examples(folder):
-    """The rows of meters, as (id, model, inputs with parameters, expected figures)."""
-    for name in ('clouds.csv', 'peers_usage.csv'):
-        with open(os.path.join(folder, name), newline='') as file:
-            for row in csv.DictReader(file):
-                if re.match(ASKED, row['model']):
-                    inputs = {**json.loads(row.get('params_json') or '{}'), **json.loads(row['inputs_json'])}
-                    yield row['id'], row['model'], inputs, json.loads(row['expected_json'])
-
-
 def ask(model, inputs, expected):
     """What differs in a row, as text; empty if it is right."""
     answers, wrong = MAPPED[model](inputs), []
@@ -197,24 +183,9 @@ def ask(model, inputs, expected):
     return '; '.join(wrong)
 
 
-def worked_examples(folder):
-    """Whether all of them are right."""
-    passed, failed, refused = {}, {}, {}
-    for number, model, inputs, expected in examples(folder):
-        if model not in MAPPED:
-            refused[model] = refused.get(model, 0) + 1
-            continue
-        wrong = ask(model, inputs, expected)
-        counts = failed if wrong else passed
-        counts[model] = counts.get(model, 0) + 1
-        if wrong:
-            print(f'DIFFERENT {model} {number}: {wrong}')
-    for model in sorted({*passed, *failed, *refused}):
-        print(f'{model}: {passed.get(model, 0)} passed' + (f', {failed[model]} DIFFERENT' if model in failed else '') +
-              (f', {refused[model]} not applicable ({REASONS[model]})' if model in refused else ''))
-    print(f'meters: {sum(passed.values())} rows passed, {sum(failed.values())} different, '
-          f'{sum(refused.values())} not applicable')
-    return bool(passed) and not failed
+def example(number, model, inputs, expected):
+    """What differs in a worked example, as text, empty if it is right; None if it is no matter of meters.  For run_vectors.py."""
+    return ask(model, inputs, expected) if model in MAPPED else None
 
 
 # ---- random groups ---------------------------------------------------------------------------------------------
@@ -323,12 +294,7 @@ def random_groups(seed, count):
 
 def main():
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-    folder = os.path.join(os.environ.get('BILLING_SHARED', ''), 'vectors')
     good = True
-    if os.environ.get('BILLING_SHARED') and os.path.isdir(folder):
-        good = worked_examples(folder)
-    else:
-        print('the worked examples are not here ($BILLING_SHARED), so only random groups are compared')
     for batch in range(10 if os.environ.get('BILLING_LONG') == '1' else 1):
         good = random_groups(seed + batch, 2000) and good
     return 0 if good else 1

@@ -1,18 +1,17 @@
 #!/usr/bin/env python3
 """Compares term_end, term_of, term_start, days_between and prorate with a model: Python's calendar, zoneinfo, fractions.
 
-    PGDATABASE=DB [BILLING_SHARED=DIR] [BILLING_LONG=1] python3 test/model/run_terms.py [SEED]
+    PGDATABASE=DB [BILLING_LONG=1] python3 test/model/run_terms.py [SEED]
 
-First the worked examples of $BILLING_SHARED/vectors about terms, days and proration: every figure that a row expects is
-compared, with no rounding but the one that its source prints.  Prints a line for each model, with the reason where it
-does not apply.  Then 20,000 random cases: anchors from 1990 to 2060, many of them at ends of months and where clocks
+20,000 random cases: anchors from 1990 to 2060, many of them at ends of months and where clocks
 are set, every unit, month-end rule and zone of the list; and as many shares, each on every path through the C code.
 Exits 1 if anything differs, 77 if Python finds no time zones.
+
+Here are also the answers to worked examples about terms, days and proration; run_vectors.py asks for them, with no rounding
+but the one that their source prints.
 """
 import bisect
 import calendar
-import csv
-import json
 import os
 import random
 import re
@@ -112,11 +111,7 @@ def prorate(amount, part, whole, decimals):
 
 # ---- worked examples -------------------------------------------------------------------------------------------
 
-ASKED = ('recurrence_month|month_grid|period|prepaid_term|package_validity|refund_|proration|term_price|included_days|'
-         'day_count|agg_prorated|graduated_prorated|mode_change_refund')
-
 A_PRICE = 'hours at an hourly price, or money that was paid: no share of a term'
-UNSEEN = 'no answer is mapped to inputs of this shape'
 REASONS = {'refund_used_payg': A_PRICE, 'mode_change_refund': A_PRICE, 'refund_full_5day': A_PRICE,
            'proration_credit_cap': 'what was paid less what was given back is a bound; nothing is shared',
            'graduated_prorated': 'a tariff over units that are shared before they are counted',
@@ -326,16 +321,6 @@ MAPPED = {
                                                      i['full_days'], i['scale'])}}
 
 
-def examples(folder):
-    """The rows of terms, as (id, model, inputs with parameters, expected figures)."""
-    for name in ('clouds.csv', 'peers_ledger.csv', 'peers_usage.csv'):
-        with open(os.path.join(folder, name), newline='') as file:
-            for row in csv.DictReader(file):
-                if re.match(ASKED, row['model']):
-                    inputs = {**json.loads(row.get('params_json') or '{}'), **json.loads(row['inputs_json'])}
-                    yield row['id'], row['model'], inputs, json.loads(row['expected_json'])
-
-
 def question(expression, value):
     """Whether it is that figure, and what was found."""
     if isinstance(value, list):
@@ -362,30 +347,15 @@ def ask(number, answers, expected):
     return '; '.join(wrong)
 
 
-def worked_examples(folder):
-    """Whether all of them are right."""
-    passed, failed, refused = {}, {}, {}
-    for number, model, inputs, expected in examples(folder):
-        try:
-            answers = MAPPED[model](inputs, expected) if model in MAPPED else {}
-        except KeyError:  # a row of a shape that this file has not seen
-            answers = {}
-        if not answers:
-            refused[model] = refused.get(model, 0) + 1
-            continue
-        wrong = ask(number, answers, expected)
-        counts = failed if wrong else passed
-        counts[model] = counts.get(model, 0) + 1
-        if wrong:
-            print(f'DIFFERENT {model} {number}: {wrong}')
-        if number in LEFT_OUT:
-            print(f"{number}: {', '.join(LEFT_OUT[number])} left out, no days are counted for them")
-    for model in sorted({*passed, *failed, *refused}):
-        print(f'{model}: {passed.get(model, 0)} passed' + (f', {failed[model]} DIFFERENT' if model in failed else '') +
-              (f', {refused[model]} not applicable ({REASONS.get(model, UNSEEN)})' if model in refused else ''))
-    print(f'terms: {sum(passed.values())} rows passed, {sum(failed.values())} different, '
-          f'{sum(refused.values())} not applicable')
-    return bool(passed) and not failed
+def example(number, model, inputs, expected):
+    """What differs in a worked example, as text, empty if it is right; None if it is no matter of terms.  For run_vectors.py."""
+    try:
+        answers = MAPPED[model](inputs, expected) if model in MAPPED else {}
+    except KeyError:  # a row of a shape that this file has not seen
+        answers = {}
+    if answers and number in LEFT_OUT:
+        print(f"{number}: {', '.join(LEFT_OUT[number])} left out, no days are counted for them")
+    return ask(number, answers, expected) if answers else None
 
 
 # ---- random terms ----------------------------------------------------------------------------------------------
@@ -525,12 +495,7 @@ def main():
     except (KeyError, OSError) as missing:  # ZoneInfoNotFoundError is a KeyError
         print(f'Python finds no time zone data ({missing.args[-1]}); the package tzdata has it')
         return 77
-    folder = os.path.join(os.environ.get('BILLING_SHARED', ''), 'vectors')
     good = True
-    if os.environ.get('BILLING_SHARED') and os.path.isdir(folder):
-        good = worked_examples(folder)
-    else:
-        print('the worked examples are not here ($BILLING_SHARED), so only random cases are compared')
     for batch in range(10 if os.environ.get('BILLING_LONG') == '1' else 1):
         good = random_terms(seed + batch, 20000, changes) and good
         good = random_shares(seed + batch, 20000) and good

@@ -44,14 +44,18 @@ def answer(ways, items):
     steps = []
     for number, item in enumerate(items):
         left = quantity_of(item)
+        # the same in units of the way before: exact, where the quantity had to be cut
+        owed, factor = left, 1
         before = len(steps)
         for way in ways:
             if left == 0 or remaining[way.source] == 0 or not in_place(way, item) or True not in events_inside(way, item):
                 continue
-            if left * way.factor <= remaining[way.source]:
-                taken, units = left, left * way.factor
+            wanted = owed if way.factor == factor else left * way.factor
+            if wanted <= remaining[way.source]:
+                taken, units = left, wanted
             else:
                 taken, units = used_up_by(remaining[way.source], way.factor), remaining[way.source]
+                owed, factor = wanted - units, way.factor
             steps.append((number, way.source, taken, units))
             left -= taken
             remaining[way.source] -= units

@@ -27,9 +27,16 @@ END
 $$;
 CREATE TABLE t.call AS SELECT * FROM unnest(ARRAY[
 	$$SELECT billing.install()$$, $$SELECT billing.migrate()$$, $$SELECT billing.open_account('x')$$, $$SELECT billing.set_credit_limit(1, 5)$$,
-	$$SELECT billing.top_up(1, 5)$$, $$SELECT billing.top_up(1, 10, key => 'k')$$, $$SELECT billing.pay_out(1, 5)$$, $$SELECT billing.adjust(1, 5, 'x')$$, $$SELECT billing.write_off(1, 5, 'x')$$,
+	$$SELECT billing.top_up(1, 5)$$, $$SELECT billing.top_up(1, 10, key => 'k')$$, $$SELECT billing.pay_out(1, 5)$$, $$SELECT billing.adjust(1, 5, 'x')$$, $$SELECT billing.write_off(1, 5, 'x')$$, $$SELECT billing.set_usage_cap(1, 'm', 5, 'notify', 'day')$$,
 	$$SELECT billing.record_usage(1, 'm', 1, event_time => '2020-02-01')$$, $$CALL billing.tick('2020-03-01')$$, $$CALL billing.settle('2020-03-01')$$, $$CALL billing.run('2020-03-01')$$,
 	$$SELECT * FROM billing.explain_charge(1, 1)$$, $$SELECT * FROM billing.quote(1, 'm', 1)$$, $$SELECT * FROM billing.verify()$$, $$SELECT * FROM billing.health()$$,
+	$$SELECT billing.grant_voucher(1, 5, '2030-01-01')$$, $$SELECT billing.subscribe(1, 'p')$$, $$SELECT billing.renew_subscription(1, 1)$$, $$SELECT billing.change_plan(1, 1, 'q')$$,
+	$$SELECT billing.set_subscription_auto_renew(1, 1, true)$$, $$SELECT billing.cancel_subscription(1, 1)$$, $$SELECT billing.refund_subscription(1, 1)$$,
+	$$SELECT * FROM billing.quote_plan(1, 'p')$$, $$SELECT billing._start_subscription(1, 1, now())$$,
+	$$SELECT billing.add_resource(1, 'www', 'domain')$$, $$SELECT billing.activate_resource(1, 'www')$$, $$SELECT billing.enable_resource(1, 'www')$$, $$SELECT billing.remove_resource(1, 'www')$$,
+	$$SELECT billing.set_low_balance(1, 5)$$, $$SELECT billing.close_account(1)$$, $$SELECT billing.override_lifecycle(1, 'account', '1', '2030-01-01', 'x')$$,
+	$$SELECT * FROM billing.claim_notices(1)$$, $$SELECT billing.acknowledge_notice(1, 1)$$, $$SELECT * FROM billing.explain_account(1)$$, $$SELECT * FROM billing.upcoming_until('2030-01-01')$$,
+	$$SELECT billing._turn_accounts('{1}', now(), now())$$, $$SELECT billing._apply_timers('2030-01-01'::timestamptz)$$,
 	$$SELECT billing._advance(500000, true)$$, $$SELECT billing._drain(true)$$,
 	$$SELECT billing._post(1, 'cash', 'wallet', 5, 'top_up', 'call', NULL, NULL, NULL, now())$$]) call;
 GRANT SELECT ON t.call TO pgtap_nobody;

@@ -14,6 +14,9 @@ $node->safe_psql('original', <<'END');
 SELECT billing.top_up(n, 100, key => 'first') FROM generate_series(1, 300, 7) n;
 CALL billing.tick('2026-01-02 03:00');
 SELECT billing.adjust(5, -1.23, 'a line of its own', at => '2026-01-02 03:00');
+SELECT billing.add_resource(5, 'www', 'domain', at => '2026-01-02 03:00'), billing.activate_resource(5, 'www', at => '2026-01-02 03:00'), billing.set_low_balance(5, 50, at => '2026-01-02 03:00'),
+	billing.override_lifecycle(6, 'account', '6', '2026-03-01', 'spared', at => '2026-01-02 03:00');
+INSERT INTO billing.lifecycle (policy, rule) VALUES ('ours', 'notice immediately, suspend after 1 hour, release after 30 days');
 -- something of everything: unrated usage, an account in quarantine, the user's own additions
 INSERT INTO billing.usage (account_id, meter, event_time, event_key, quantity) VALUES (1, 'unknown', '2026-01-02 03:10', 'x', 1), (2, 'hard', '2026-01-02 03:10', 'y', 9);
 INSERT INTO billing.meter VALUES ('hard', 'unit', 'sum');
@@ -24,6 +27,7 @@ CALL billing.tick('2026-02-02');
 END
 is($node->safe_psql('original', 'SELECT count(*) FROM billing.unrated'), '1', 'there is unrated usage');
 is($node->safe_psql('original', 'SELECT count(*) FROM billing.quarantine'), '1', 'there is an account in quarantine');
+is($node->safe_psql('original', "SELECT count(*) > 0 FROM billing.$_"), 't', "there are rows in $_") for 'lifecycle_step', 'notice', 'suspension', 'resource', 'lifecycle_override';
 verify_is_empty($node, 'original');
 my $before = table_sums($node, 'original');
 my $dir = $node->basedir;
@@ -59,6 +63,8 @@ CALL billing.tick('2026-03-02');
 END
 $node->safe_psql($_, $go_on) for 'original', 'jobs';
 is(result_of($node, 'jobs'), result_of($node, 'original'), 'new usage is billed alike in both');
+my $states = "SELECT md5(string_agg((account_id, action, due_at, at)::text, ',' ORDER BY step_id)) FROM billing.lifecycle_steps WHERE applied_at > '2026-02-02'";
+is($node->safe_psql('jobs', $states), $node->safe_psql('original', $states), 'and so are the timers that were due');
 verify_is_empty($node, 'jobs');
 is($node->safe_psql('jobs', 'SELECT count(*) FROM billing.quarantine'), '0', 'the account is out of quarantine there too');
 
