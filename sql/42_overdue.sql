@@ -90,7 +90,7 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 BEGIN
 	IF billing._lifecycle_is_used(OLD.lifecycle_id, OLD.policy) THEN
-		RAISE EXCEPTION 'lifecycle policy "%" can not be changed', OLD.policy USING
+		RAISE EXCEPTION 'lifecycle policy "%" can not be %', OLD.policy, CASE TG_OP WHEN 'DELETE' THEN 'deleted' ELSE 'changed' END USING
 			ERRCODE = 'UB007',
 			DETAIL = 'Accounts have it, and customers rely on its delays.',
 			HINT = 'Insert a new row of that policy with a later valid_from: chains of steps that begin from then on follow it.';
