@@ -169,6 +169,7 @@ BEGIN
 		RETURN (answer #>> '{}')::bigint;
 	END IF;
 	PERFORM billing._lock_subscription(change_plan.account_id, change_plan.subscription_id);
+	PERFORM billing._check_may(change_plan.account_id, 'change_plan', change_plan.at);
 	PERFORM billing._check_running(change_plan.account_id, change_plan.subscription_id);
 	PERFORM billing._check_not_cancelled(change_plan.account_id, change_plan.subscription_id);
 	PERFORM billing._check_started(change_plan.account_id, change_plan.subscription_id);
@@ -231,6 +232,7 @@ BEGIN
 		RETURN answer::boolean;
 	END IF;
 	PERFORM billing._lock_subscription(set_subscription_auto_renew.account_id, set_subscription_auto_renew.subscription_id);
+	PERFORM billing._check_may(set_subscription_auto_renew.account_id, 'set_subscription_auto_renew', set_subscription_auto_renew.at);
 	PERFORM billing._check_running(set_subscription_auto_renew.account_id, set_subscription_auto_renew.subscription_id);
 	IF enabled THEN
 		PERFORM billing._check_not_cancelled(set_subscription_auto_renew.account_id, set_subscription_auto_renew.subscription_id);

@@ -47,7 +47,7 @@ BEGIN
 	SELECT r INTO wrong FROM unnest(resources) r
 	WHERE NOT EXISTS (SELECT FROM billing.resource x WHERE x.account_id = _check_bindable.account_id AND x.resource = r AND x.state <> 'released') LIMIT 1;
 	IF FOUND THEN
-		RAISE EXCEPTION 'account % has no resource "%"', _check_bindable.account_id, wrong USING
+		RAISE EXCEPTION 'account % has no resource "%"', _check_bindable.account_id, coalesce(wrong, 'NULL') USING
 			ERRCODE = 'UB050',
 			DETAIL = 'A package is bound to resources of its own account that are not released.',
 			HINT = format('SELECT billing.add_resource(%s, %L, kind); first, or see billing.resources.', _check_bindable.account_id, wrong);
@@ -55,7 +55,8 @@ BEGIN
 	SELECT r.resource, p.package_id INTO wrong, other
 	FROM billing.package p JOIN billing.package_resource r USING (account_id, package_id)
 	WHERE p.account_id = _check_bindable.account_id AND p.meter = _check_bindable.meter AND NOT stackable AND r.resource = ANY (resources)
-		AND p.state IN ('pending', 'active') AND p.valid_until > from_at AND p.valid_from < until_at
+		-- one that has ended and is still to be renewed will be there again from its end on
+		AND p.state IN ('pending', 'active') AND (p.valid_until > from_at OR p.auto_renew) AND p.valid_from < until_at
 	LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'resource "%" is bound to package % already', wrong, other USING
@@ -67,6 +68,16 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._check_bindable(bigint, text, boolean, text[], timestamptz, timestamptz)
 	IS 'raises UB050 for a resource that the account does not have, UB051 for one that has a package of that meter in that time';
+
+CREATE FUNCTION billing._renews_by_type(offer text, currency text, bought_at timestamptz) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT o.auto_renew_scope = 'type' FROM billing.package_offer o
+	WHERE o.offer = _renews_by_type.offer AND o.currency = _renews_by_type.currency AND o.valid_from <= _renews_by_type.bought_at
+	ORDER BY o.valid_from DESC LIMIT 1
+$fn$;
+COMMENT ON FUNCTION billing._renews_by_type(text, text, timestamptz) IS 'is a package of that offer, bought then, one of those of its type of which one renews itself?';
 
 CREATE FUNCTION billing._check_purchase(account_id bigint, o record, quantity integer, region text, resources text[],
 	auto_renew boolean, at timestamptz) RETURNS void
@@ -95,19 +106,23 @@ BEGIN
 			DETAIL = CASE WHEN o.max_resources IS NULL THEN 'Its packages cover all resources and are bound to none.'
 				ELSE format('A package is bound to at most %s.', o.max_resources) END,
 			HINT = 'Name fewer, or take another offer.';
-	ELSIF cardinality(resources) > (SELECT count(DISTINCT r) FROM unnest(resources) r)
+	ELSIF (SELECT count(r) > count(DISTINCT r) FROM unnest(resources) r)
 		OR quantity > 1 AND cardinality(resources) > 0 AND NOT o.stackable
 	THEN
 		RAISE EXCEPTION 'resource "%" can not be bound twice', (SELECT r FROM unnest(resources) r GROUP BY r ORDER BY count(*) DESC, r LIMIT 1) USING
 			ERRCODE = 'UB051', DETAIL = 'A resource has one such package at a time.', HINT = 'Buy one package for it.';
-	ELSIF auto_renew IS NULL OR auto_renew AND o.cut_off THEN
+	ELSIF auto_renew IS NULL THEN
+		RAISE EXCEPTION 'automatic renewal can not be NULL' USING
+			ERRCODE = 'null_value_not_allowed', DETAIL = 'It is on or off.', HINT = 'Give true or false.';
+	ELSIF auto_renew AND o.cut_off THEN
 		RAISE EXCEPTION 'packages of offer "%" can not renew themselves', o.offer USING
 			ERRCODE = 'UB055',
 			DETAIL = 'Its resources are cut off when it is over; the two exclude each other.',
 			HINT = 'Leave auto_renew out, or take another offer.';
 	END IF;
 	SELECT p.package_id INTO other FROM billing.package p
-	WHERE p.account_id = _check_purchase.account_id AND p.meter = o.meter AND p.auto_renew AND _check_purchase.auto_renew AND o.auto_renew_scope = 'type' LIMIT 1;
+	WHERE p.account_id = _check_purchase.account_id AND p.meter = o.meter AND p.auto_renew AND _check_purchase.auto_renew AND o.auto_renew_scope = 'type'
+		AND billing._renews_by_type(p.offer, o.currency, p.bought_at) LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'package % of account % renews itself already', other, account_id USING
 			ERRCODE = 'UB056',
@@ -117,7 +132,7 @@ BEGIN
 END
 $fn$;
 COMMENT ON FUNCTION billing._check_purchase(bigint, record, integer, text, text[], boolean, timestamptz)
-	IS 'raises 22003, UB051 to UB056 for an order of packages that does not fit its offer';
+	IS 'raises 22003, 22004, UB051 to UB056 for an order of packages that does not fit its offer';
 
 CREATE FUNCTION billing._add_package(account_id bigint, o record, region text, resources text[], valid_from timestamptz,
 	valid_until timestamptz, auto_renew boolean, price_paid numeric, voucher_paid numeric, order_id bigint, renews bigint, at timestamptz) RETURNS bigint
@@ -127,14 +142,15 @@ AS $fn$
 DECLARE
 	id bigint;
 BEGIN
-	INSERT INTO billing.package (account_id, offer, meter, region, size, valid_from, valid_until, state, auto_renew, price_paid, voucher_paid,
-		order_id, renews, requires_plan, max_resources, cut_off, priority, bought_at)
-	VALUES (_add_package.account_id, o.offer, o.meter, _add_package.region, o.size, _add_package.valid_from, _add_package.valid_until,
+	INSERT INTO billing.package (account_id, offer, meter, region, size, term, month_end, valid_from, valid_until, state, auto_renew, price_paid,
+		voucher_paid, order_id, renews, requires_plan, max_resources, cut_off, priority, bought_at)
+	VALUES (_add_package.account_id, o.offer, o.meter, _add_package.region, o.size, o.term, o.month_end, _add_package.valid_from, _add_package.valid_until,
 		CASE WHEN _add_package.valid_from > _add_package.at THEN 'pending' ELSE 'active' END, _add_package.auto_renew, _add_package.price_paid,
 		_add_package.voucher_paid, _add_package.order_id, _add_package.renews, o.requires_plan, o.max_resources, o.cut_off, o.priority, _add_package.at)
 	RETURNING package_id INTO id;
 	INSERT INTO billing.package_resource (account_id, package_id, resource, bound_at)
 	SELECT _add_package.account_id, id, r, _add_package.valid_from FROM unnest(_add_package.resources) r;
+	PERFORM billing._end_cut_off(_add_package.account_id, id, _add_package.at);
 	RETURN id;
 END
 $fn$;
@@ -280,16 +296,21 @@ BEGIN
 	ELSIF set_auto_renew.enabled THEN
 		PERFORM billing._require_live(p, 'automatic renewal', set_auto_renew.at);
 		SELECT * INTO o FROM billing.package_offer x
-	WHERE x.offer = p.offer AND x.currency = a.currency AND x.valid_from = billing._offer_in_force(x.offer, x.currency, set_auto_renew.at);
-		IF o.offer IS NULL OR p.cut_off THEN
-			RAISE EXCEPTION 'packages of offer "%" can not renew themselves', p.offer USING
+		WHERE x.offer = p.offer AND x.currency = a.currency AND x.valid_from = billing._offer_in_force(x.offer, x.currency, set_auto_renew.at);
+		SELECT x.package_id INTO other FROM billing.package x
+		WHERE x.account_id = set_auto_renew.account_id AND x.renews = p.package_id AND x.state = 'pending';
+		IF o.offer IS NULL OR p.cut_off OR other IS NOT NULL THEN
+			RAISE EXCEPTION 'package % of offer "%" can not renew itself', p.package_id, p.offer USING
 				ERRCODE = 'UB055',
-				DETAIL = CASE WHEN p.cut_off THEN 'Its resources are cut off when it is over; the two exclude each other.' ELSE 'It is not sold any more.' END,
-				HINT = 'Buy a package of another offer.';
+				DETAIL = CASE WHEN other IS NOT NULL THEN format('Package %s is ordered, and takes over from it.', other)
+					WHEN p.cut_off THEN 'Its resources are cut off when it is over; the two exclude each other.' ELSE 'The offer is not sold any more.' END,
+				HINT = CASE WHEN other IS NOT NULL THEN format('SELECT billing.set_auto_renew(%s, %s, true);', p.account_id, other)
+					ELSE 'Buy a package of another offer.' END;
 		END IF;
 		IF o.auto_renew_scope = 'type' THEN
 			UPDATE billing.package x SET auto_renew = false
 			WHERE x.account_id = set_auto_renew.account_id AND x.meter = p.meter AND x.auto_renew AND x.package_id <> p.package_id
+				AND billing._renews_by_type(x.offer, a.currency, x.bought_at)
 			RETURNING x.package_id INTO other;
 		END IF;
 	END IF;
@@ -335,6 +356,7 @@ BEGIN
 	PERFORM billing._check_bindable(bind_resource.account_id, p.meter, o.stackable, ARRAY[bind_resource.resource], greatest(p.valid_from, bind_resource.at), p.valid_until);
 	INSERT INTO billing.package_resource (account_id, package_id, resource, bound_at)
 	VALUES (bind_resource.account_id, p.package_id, bind_resource.resource, greatest(p.valid_from, bind_resource.at));
+	PERFORM billing._end_cut_off(bind_resource.account_id, p.package_id, bind_resource.at);
 	PERFORM billing._answer_request(bind_resource.account_id, bind_resource.key, 'true');
 EXCEPTION WHEN unique_violation THEN
 	RAISE EXCEPTION 'resource "%" is bound to package % already', bind_resource.resource, p.package_id USING
@@ -356,7 +378,8 @@ DECLARE
 BEGIN
 	a := billing._begin_package_call(refund_package.account_id, 'refund_package', refund_package.at);
 	PERFORM billing._check_package(refund_package.account_id, refund_package.package_id);
-	SELECT * INTO STRICT p FROM billing.package x WHERE x.account_id = refund_package.account_id AND x.package_id = refund_package.package_id;
+	-- settling, which may deduct from it, does not always lock the account
+	SELECT * INTO STRICT p FROM billing.package x WHERE x.account_id = refund_package.account_id AND x.package_id = refund_package.package_id FOR UPDATE;
 	answer := billing._claim_request(refund_package.account_id, refund_package.key, 'refund_package', jsonb_build_object('package_id', refund_package.package_id),
 		refund_package.at);
 	IF answer IS NOT NULL THEN
@@ -414,8 +437,9 @@ BEGIN
 				ELSE 'Another one takes over from it already.' END,
 			HINT = 'SELECT offer, meter FROM billing.package_offer; an order for later that is unused can be refunded.';
 	END IF;
-	PERFORM billing._check_purchase(change_package.account_id, o, 1, p.region, change_package.resources, p.auto_renew AND NOT o.cut_off AND o.auto_renew_scope = 'package',
-		change_package.at);
+	-- the flag goes over to the new one, so that the old one is not in its way
+	UPDATE billing.package x SET auto_renew = false WHERE x.account_id = change_package.account_id AND x.package_id = p.package_id;
+	PERFORM billing._check_purchase(change_package.account_id, o, 1, p.region, change_package.resources, p.auto_renew AND NOT o.cut_off, change_package.at);
 	PERFORM billing._check_bindable(change_package.account_id, o.meter, o.stackable, change_package.resources, p.valid_until, 'infinity');
 	paid_by := billing._place_order(change_package.account_id, 'purchase', 'package', p.package_id, o.offer, 1, o.price, o.price - billing._offer_price(o, p.auto_renew AND NOT o.cut_off), NULL, NULL,
 		format('package "%s", from the end of package %s on', o.offer, p.package_id), false, change_package.at);
@@ -423,7 +447,6 @@ BEGIN
 	id := billing._add_package(change_package.account_id, o, p.region, change_package.resources, p.valid_until,
 		billing._after_terms(p.valid_until, 1, o.term, a.time_zone, o.month_end), p.auto_renew AND NOT o.cut_off, paid.money, paid.voucher_amount,
 		paid.order_id, p.package_id, change_package.at);
-	UPDATE billing.package x SET auto_renew = false WHERE x.account_id = change_package.account_id AND x.package_id = p.package_id;
 	PERFORM billing._answer_request(change_package.account_id, change_package.key, to_jsonb(id));
 	RETURN id;
 END

@@ -101,6 +101,7 @@ DECLARE
 	a record;
 	next bigint;
 	paid_by bigint;
+	paid numeric;
 	ends timestamptz;
 BEGIN
 	PERFORM billing._lock_account(_renew_package.account_id);
@@ -108,6 +109,8 @@ BEGIN
 	SELECT * INTO STRICT p FROM billing.package x WHERE x.account_id = _renew_package.account_id AND x.package_id = _renew_package.package_id;
 	SELECT x.package_id INTO next FROM billing.package x WHERE x.account_id = p.account_id AND x.renews = p.package_id AND x.state = 'pending';
 	IF next IS NOT NULL THEN
+		-- what was paid takes the place of a renewal, and of the flag if that was set since
+		UPDATE billing.package x SET auto_renew = false WHERE x.account_id = p.account_id AND x.package_id = p.package_id AND x.auto_renew;
 		PERFORM billing._start_package(p.account_id, next, trigger_at);
 		RETURN;
 	ELSIF NOT p.auto_renew THEN
@@ -122,19 +125,26 @@ BEGIN
 		PERFORM billing._switch_off_renewal(p, 'no plan that it needs is active', trigger_at);
 		RETURN;
 	END IF;
+	-- the price is today's, the specification stays
+	o.size := p.size;
+	o.term := p.term;
+	o.month_end := p.month_end;
+	o.max_resources := p.max_resources;
+	o.cut_off := p.cut_off;
 	paid_by := billing._place_order(p.account_id, 'renewal', 'package', p.package_id, p.offer, 1, o.price, o.price - billing._offer_price(o, true),
 		NULL, NULL, format('renewal of package %s "%s"', p.package_id, p.offer), true, trigger_at);
 	IF paid_by IS NULL THEN
 		PERFORM billing._switch_off_renewal(p, 'there is not enough money', trigger_at);
 		RETURN;
 	END IF;
+	SELECT x.money INTO STRICT paid FROM billing.purchase x WHERE x.account_id = p.account_id AND x.order_id = paid_by;
 	ends := billing._after_terms(trigger_at, 1, o.term, a.time_zone, o.month_end);
 	next := billing._add_package(p.account_id, o, p.region, ARRAY(SELECT r.resource FROM billing.package_resource r
-			WHERE r.account_id = p.account_id AND r.package_id = p.package_id), trigger_at, ends, true, billing._offer_price(o, true), 0, paid_by,
+			WHERE r.account_id = p.account_id AND r.package_id = p.package_id), trigger_at, ends, true, paid, 0, paid_by,
 		p.package_id, trigger_at);
 	UPDATE billing.package x SET auto_renew = false WHERE x.account_id = p.account_id AND x.package_id = p.package_id;
 	PERFORM billing._notify(p.account_id, 'package_renewed', 'package', next::text, cause,
-		jsonb_build_object('package_id', next, 'offer', p.offer, 'renews', p.package_id, 'cause', cause, 'price', billing._offer_price(o, true),
+		jsonb_build_object('package_id', next, 'offer', p.offer, 'renews', p.package_id, 'cause', cause, 'price', paid,
 			'valid_until', billing.last_second(ends)), trigger_at);
 END
 $fn$;
@@ -146,16 +156,14 @@ LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 	WITH started AS (
-		UPDATE billing.package p SET state = 'active', valid_from = starts,
-			valid_until = billing._after_terms(starts, 1, o.term, a.time_zone, o.month_end)
-		FROM billing.package_offer o, billing.account a
+		UPDATE billing.package p SET state = 'active', valid_from = _start_package.starts,
+			valid_until = billing._after_terms(_start_package.starts, 1, p.term, a.time_zone, p.month_end)
+		FROM billing.account a
 		WHERE p.account_id = _start_package.account_id AND p.package_id = _start_package.package_id AND a.account_id = p.account_id
-			AND o.offer = p.offer AND o.currency = a.currency
-			AND o.valid_from = (SELECT max(x.valid_from) FROM billing.package_offer x
-				WHERE x.offer = p.offer AND x.currency = a.currency AND x.valid_from <= p.bought_at)
 		RETURNING p.account_id, p.package_id
 	)
-	UPDATE billing.package_resource r SET bound_at = starts FROM started s WHERE r.account_id = s.account_id AND r.package_id = s.package_id
+	UPDATE billing.package_resource r SET bound_at = _start_package.starts FROM started s WHERE r.account_id = s.account_id AND r.package_id = s.package_id;
+	SELECT billing._end_cut_off(_start_package.account_id, _start_package.package_id, _start_package.starts)
 $fn$;
 COMMENT ON FUNCTION billing._start_package(bigint, bigint, timestamptz) IS 'lets a package that waits for the end of another one start sooner';
 
@@ -191,15 +199,31 @@ AS $fn$
 		-- one that another package of its meter covers goes on
 		AND NOT EXISTS (SELECT FROM billing.package n JOIN billing.package_resource m USING (account_id, package_id)
 			WHERE n.account_id = p.account_id AND n.meter = p.meter AND m.resource = b.resource AND n.package_id <> p.package_id
-				AND n.state = 'active' AND n.valid_until > _cut_off.at)
+				AND n.state IN ('pending', 'active') AND n.valid_from <= _cut_off.at AND n.valid_until > _cut_off.at)
 $fn$;
 COMMENT ON FUNCTION billing._cut_off(bigint, bigint, timestamptz) IS 'restricts the resources of a package that is over, where its offer says so';
+
+CREATE FUNCTION billing._end_cut_off(account_id bigint, package_id bigint, at timestamptz) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	UPDATE billing.resource r SET state = 'active', since = _end_cut_off.at, held_by = NULL
+	FROM billing.package p JOIN billing.package_resource b USING (account_id, package_id)
+	WHERE p.account_id = _end_cut_off.account_id AND p.package_id = _end_cut_off.package_id AND p.state = 'active'
+		AND r.account_id = b.account_id AND r.resource = b.resource AND r.state = 'restricted'
+		AND EXISTS (SELECT FROM billing.package o WHERE o.account_id = p.account_id AND o.meter = p.meter AND r.held_by = 'package ' || o.package_id)
+$fn$;
+COMMENT ON FUNCTION billing._end_cut_off(bigint, bigint, timestamptz) IS 'resources that an earlier package has cut off go on when this one covers them';
 
 CREATE FUNCTION billing._note_exhausted(account_id bigint, package_id bigint, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 BEGIN
+	-- nothing would be used that could start the package that is ordered
+	PERFORM billing._start_package(n.account_id, n.package_id, _note_exhausted.at)
+	FROM billing.package p JOIN billing.package n ON n.account_id = p.account_id AND n.renews = p.package_id AND n.state = 'pending'
+	WHERE p.account_id = _note_exhausted.account_id AND p.package_id = _note_exhausted.package_id AND p.cut_off AND n.valid_from > _note_exhausted.at;
 	PERFORM billing._cut_off(_note_exhausted.account_id, _note_exhausted.package_id, _note_exhausted.at);
 	PERFORM billing._notify(_note_exhausted.account_id, 'package_exhausted', 'package', _note_exhausted.package_id::text, 'exhaustion',
 		(SELECT jsonb_build_object('package_id', p.package_id, 'offer', p.offer, 'size', p.size) FROM billing.package p
@@ -214,6 +238,8 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
 	p record;
+	holders bigint[];
+	started_ids bigint[];
 BEGIN
 	FOR p IN SELECT x.account_id, x.package_id, x.auto_renew, x.cut_off FROM billing.package x
 		WHERE x.state = 'active' AND x.valid_until = timer AND x.account_id >= account_from AND x.account_id < account_to
@@ -229,9 +255,14 @@ BEGIN
 	UPDATE billing.package x SET state = 'expired'
 	WHERE x.state = 'active' AND x.valid_until = timer AND x.account_id >= account_from AND x.account_id < account_to
 		AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = x.account_id));
-	UPDATE billing.package x SET state = 'active'
-	WHERE x.state = 'pending' AND x.valid_from = timer AND x.account_id >= account_from AND x.account_id < account_to
-		AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = x.account_id));
+	WITH started AS (
+		UPDATE billing.package x SET state = 'active'
+		WHERE x.state = 'pending' AND x.valid_from = timer AND x.account_id >= account_from AND x.account_id < account_to
+			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = x.account_id))
+		RETURNING x.account_id, x.package_id, x.max_resources
+	)
+	SELECT array_agg(s.account_id), array_agg(s.package_id) INTO holders, started_ids FROM started s WHERE s.max_resources IS NOT NULL;
+	PERFORM billing._end_cut_off(s.account_id, s.package_id, timer) FROM unnest(holders, started_ids) s(account_id, package_id);
 END
 $fn$;
 COMMENT ON FUNCTION billing._turn_packages(bigint, bigint, timestamptz) IS 'packages that end at an instant expire, after those with the flag were renewed; those that wait for it become valid';

@@ -82,17 +82,28 @@ BEGIN
 		FROM usable k JOIN way w USING (account_id)
 		WHERE k.deductible IS NOT NULL
 		GROUP BY k.account_id
+	), flagged AS MATERIALIZED (
+		SELECT f.* FROM billing._renewable_packages(account_from, account_to) f WHERE chosen IS NULL
+	), asked AS MATERIALIZED (
+		-- what is asked of them at most, by accounts in which something runs out or is uncovered
+		SELECT f.account_id, f.package_id, sum(k.deductible * c.factor) AS units, bool_or(d.is_uncovered) AS is_uncovered
+		FROM flagged f
+		LEFT JOIN eased e USING (account_id)
+		JOIN billing._package_scopes(account_from, account_to) c USING (account_id, package_id)
+		JOIN usable k ON k.account_id = f.account_id AND k.meter = c.meter AND coalesce(c.region, k.region) = k.region
+			AND coalesce(c.resource, k.resource) = k.resource
+		CROSS JOIN LATERAL (SELECT e.steps IS NULL OR EXISTS (SELECT FROM unnest(e.steps) d
+			WHERE d.item = k.item AND d.source IS NULL AND d.quantity > 0)) d(is_uncovered)
+		WHERE e.steps IS NULL OR f.is_used_up
+		GROUP BY f.account_id, f.package_id
 	), put_off AS MATERIALIZED (
 		-- accounts in which a package may have to renew itself first: theirs is another pass
 		SELECT f.account_id
-		FROM billing._renewable_packages(account_from, account_to) f
-		JOIN usable k USING (account_id)
-		LEFT JOIN eased e USING (account_id)
-		WHERE chosen IS NULL AND (e.steps IS NULL AND (e.account_id IS NOT NULL OR f.is_used_up)
-			OR f.valid_until > billing.cycle_start(the_cycle) AND f.valid_until < billing.cycle_start(the_cycle + 1)
-			OR f.is_used_up AND EXISTS (SELECT FROM unnest(e.steps) d WHERE d.item = k.item AND d.source IS NULL AND d.quantity > 0)
-				AND EXISTS (SELECT FROM billing._package_scopes(f.account_id, f.account_id + 1) c WHERE c.package_id = f.package_id
-					AND c.meter = k.meter AND coalesce(c.region, k.region) = k.region AND coalesce(c.resource, k.resource) = k.resource))
+		FROM flagged f
+		LEFT JOIN asked d USING (account_id, package_id)
+		WHERE f.account_id IN (SELECT k.account_id FROM usable k) AND f.valid_until > billing.cycle_start(the_cycle) AND f.valid_until < billing.cycle_start(the_cycle + 1)
+			OR f.is_used_up AND d.is_uncovered
+			OR NOT f.is_used_up AND d.units > f.remaining
 	), known AS MATERIALIZED (
 		SELECT k.* FROM usable k WHERE k.account_id NOT IN (SELECT p.account_id FROM put_off p)
 	), waiting AS MATERIALIZED (
@@ -376,7 +387,7 @@ BEGIN
 		WHERE a.account_id = d.account_id AND a.allowance_id = d.source_id AND a.account_id >= account_from AND a.account_id < account_to
 	), package_used AS (
 		UPDATE billing.package p SET used = p.used + d.units,
-			state = CASE WHEN p.used + d.units = p.size AND p.state = 'active' THEN 'exhausted' ELSE p.state END
+			state = CASE WHEN p.used + d.units = p.size AND p.state IN ('pending', 'active') THEN 'exhausted' ELSE p.state END
 		FROM (SELECT x.account_id, x.source_id, sum(x.units) AS units FROM deduction x WHERE x.source = 'package' GROUP BY 1, 2) d
 		WHERE p.account_id = d.account_id AND p.package_id = d.source_id AND p.account_id >= account_from AND p.account_id < account_to
 		RETURNING p.account_id, p.package_id, p.used = p.size AS is_exhausted
@@ -508,8 +519,9 @@ BEGIN
 			RAISE;
 		END IF;
 		GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME;
-		-- A price that was deleted while it rated its first usage is gone now: the range is tried without it.
-		IF broken <> 'rated_price_price_id_fkey' THEN
+		-- A price that was deleted while it rated its first usage is gone now, and so is a package that was refunded
+		-- while it was deducted from: the range is tried without it.
+		IF broken NOT IN ('rated_price_price_id_fkey', 'package_refunded_is_unused') THEN
 			waiting := ARRAY(SELECT w.account_id
 				FROM billing._waiting_accounts(the_cycle, account_from, account_to, with_unrated) w LIMIT 2);
 		END IF;

@@ -16,7 +16,7 @@ $fn$;
 COMMENT ON FUNCTION billing._tier_steps(billing.tariff, numeric, numeric)
 	IS 'tier by tier, what it costs that a quantity goes from one value to another; from NULL: the counter is new and was worth nothing, whatever quantity 0 costs';
 
-CREATE FUNCTION billing.explain_charge(account_id bigint, charge_id bigint)
+CREATE FUNCTION billing._explain_tariff(account_id bigint, charge_id bigint)
 	RETURNS TABLE (step integer, what text, quantity numeric, price numeric, amount numeric, detail text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -34,23 +34,8 @@ DECLARE
 	closes timestamptz;
 	places integer;
 BEGIN
-	PERFORM billing._check_installed();
-	SELECT * INTO c FROM billing.charges x
-	WHERE x.account_id = explain_charge.account_id AND x.charge_id = explain_charge.charge_id;
-	IF NOT FOUND THEN
-		PERFORM 1 FROM billing.account a WHERE a.account_id = explain_charge.account_id;
-		IF NOT FOUND THEN
-			PERFORM billing._unknown_account(explain_charge.account_id);
-		END IF;
-		RAISE EXCEPTION 'account % has no charge %', explain_charge.account_id, explain_charge.charge_id USING
-			ERRCODE = 'no_data_found',
-			DETAIL = 'A charge is named by its account and its number.',
-			HINT = format('SELECT charge_id FROM billing.charges WHERE account_id = %s;', explain_charge.account_id);
-	END IF;
-	IF c.source IN ('fee', 'adjustment') THEN
-		RETURN QUERY SELECT 1, c.source, c.quantity, NULL::numeric, c.amount, format('%s %s: %s', c.amount, c.currency, c.reason);
-		RETURN;
-	END IF;
+	SELECT * INTO STRICT c FROM billing.charges x
+	WHERE x.account_id = _explain_tariff.account_id AND x.charge_id = _explain_tariff.charge_id;
 	SELECT * INTO STRICT p FROM billing.price x WHERE x.price_id = c.source_id;
 	SELECT * INTO STRICT l FROM billing.price_line x WHERE x.line_id = p.line_id;
 	SELECT k.decimals INTO STRICT places FROM billing.currency k WHERE k.currency = c.currency;
@@ -92,7 +77,8 @@ BEGIN
 				CASE WHEN c.region <> '' THEN ' in ' || c.region ELSE '' END,
 				CASE WHEN c.resource <> '' THEN ' by ' || c.resource ELSE '' END,
 				CASE WHEN seen.events > 0 THEN format(' from %s to %s', seen.first_at, seen.last_at) ELSE '' END, c.cycle_start,
-				CASE WHEN seen.events = 0 OR seen.quantity <> c.quantity THEN ', with events that could not be rated before' ELSE '' END) END;
+				CASE WHEN EXISTS (SELECT FROM billing._explain_deductions(c.account_id, c.charge_id)) THEN ', less what was deducted'
+					WHEN seen.events = 0 OR seen.quantity <> c.quantity THEN ', with events that could not be rated before' ELSE '' END) END;
 	RETURN QUERY SELECT 2, 'price', NULL::numeric, NULL::numeric, NULL::numeric,
 		format('price %s: %s; %s counter of each %s, valid from %s%s', p.price_id, p.tariff, l.counter, l.scope, p.valid_from,
 			CASE WHEN billing._is_conditional(p.properties, p.weekdays, p.time_from, p.time_to)
@@ -124,7 +110,50 @@ BEGIN
 			ELSE format('%s %s = round(%s) - %s posted before', c.amount, c.currency, line.exact + c.exact_amount, line.posted) END;
 END
 $fn$;
-COMMENT ON FUNCTION billing.explain_charge(bigint, bigint) IS 'how a charge came about: usage, price, tiers, what was posted before';
+COMMENT ON FUNCTION billing._explain_tariff(bigint, bigint)
+	IS 'part of billing.explain_charge(): usage, price, tiers, what was posted before';
+
+CREATE FUNCTION billing.explain_charge(account_id bigint, charge_id bigint)
+	RETURNS TABLE (step integer, what text, quantity numeric, price numeric, amount numeric, detail text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+#variable_conflict use_column
+DECLARE
+	c record;
+	steps integer := 0;
+BEGIN
+	PERFORM billing._check_installed();
+	SELECT * INTO c FROM billing.charges x
+	WHERE x.account_id = explain_charge.account_id AND x.charge_id = explain_charge.charge_id;
+	IF NOT FOUND THEN
+		PERFORM 1 FROM billing.account a WHERE a.account_id = explain_charge.account_id;
+		IF NOT FOUND THEN
+			PERFORM billing._unknown_account(explain_charge.account_id);
+		END IF;
+		RAISE EXCEPTION 'account % has no charge %', explain_charge.account_id, explain_charge.charge_id USING
+			ERRCODE = 'no_data_found',
+			DETAIL = 'A charge is named by its account and its number.',
+			HINT = format('SELECT charge_id FROM billing.charges WHERE account_id = %s;', explain_charge.account_id);
+	END IF;
+	CASE c.source
+		WHEN 'adjustment' THEN
+			RETURN QUERY SELECT 1, c.source, c.quantity, NULL::numeric, c.amount, format('%s %s: %s', c.amount, c.currency, c.reason);
+		WHEN 'fee' THEN
+			RETURN QUERY SELECT * FROM billing._explain_fee(c.account_id, c.charge_id) e ORDER BY e.step;
+		WHEN 'tariff' THEN
+			IF c.quantity <> 0 THEN
+				RETURN QUERY SELECT * FROM billing._explain_waterfall(c.account_id, c.charge_id) e ORDER BY e.step;
+				GET DIAGNOSTICS steps = ROW_COUNT;
+			END IF;
+			RETURN QUERY SELECT steps + e.step, e.what, e.quantity, e.price, e.amount, e.detail FROM billing._explain_tariff(c.account_id, c.charge_id) e;
+		ELSE
+			RETURN QUERY SELECT * FROM billing._explain_deduction(c.account_id, c.charge_id) e ORDER BY e.step;
+	END CASE;
+END
+$fn$;
+COMMENT ON FUNCTION billing.explain_charge(bigint, bigint)
+	IS 'how a charge came about: what was deducted before it, and why not more; usage, price, tiers, what was posted before; of an order its price, discount and voucher';
 
 CREATE FUNCTION billing.quote(account_id bigint, meter text, quantity billing.quantity, region text DEFAULT '',
 	properties jsonb DEFAULT NULL, at timestamptz DEFAULT now())

@@ -66,6 +66,8 @@ CREATE TABLE billing.package (
 	region text COLLATE "C" NOT NULL,
 	size numeric NOT NULL CHECK (size > 0 AND size < 'Infinity'),
 	used numeric NOT NULL DEFAULT 0 CHECK (used BETWEEN 0 AND size),
+	term interval NOT NULL,
+	month_end text NOT NULL,
 	valid_from timestamptz NOT NULL,
 	valid_until timestamptz NOT NULL,
 	state text NOT NULL CHECK (state IN ('pending', 'active', 'exhausted', 'expired', 'refunded')),
@@ -82,7 +84,9 @@ CREATE TABLE billing.package (
 	PRIMARY KEY (account_id, package_id),
 	FOREIGN KEY (account_id, order_id) REFERENCES billing.purchase,
 	FOREIGN KEY (account_id, renews) REFERENCES billing.package,
-	CHECK (valid_from < valid_until)
+	CHECK (valid_from < valid_until),
+	-- settling knows it by name: it tries again without a package that was refunded meanwhile
+	CONSTRAINT package_refunded_is_unused CHECK (state <> 'refunded' OR used = 0)
 ) WITH (fillfactor = 70);
 -- not for unused ones alone: an index that knows `used` would make every deduction rewrite all indexes
 CREATE INDEX package_valid ON billing.package (account_id, valid_until);
@@ -97,6 +101,8 @@ COMMENT ON COLUMN billing.package.meter IS 'its type: the meter whose unit its s
 COMMENT ON COLUMN billing.package.region IS 'the region whose usage it covers; '''' any';
 COMMENT ON COLUMN billing.package.size IS 'how much it held';
 COMMENT ON COLUMN billing.package.used IS 'how much was deducted from it';
+COMMENT ON COLUMN billing.package.term IS 'how long it is valid; one that renews it is valid as long';
+COMMENT ON COLUMN billing.package.month_end IS 'what a month that lacks the first day''s number does';
 COMMENT ON COLUMN billing.package.valid_from IS 'start of its validity: usage from then on is deducted';
 COMMENT ON COLUMN billing.package.valid_until IS 'end of its validity, exclusive';
 COMMENT ON COLUMN billing.package.state IS 'pending (not valid yet), active, exhausted, expired or refunded';
