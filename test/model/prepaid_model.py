@@ -530,7 +530,7 @@ class Account:
         if enabled:
             codes = {"UB058"} if self.is_over(p, at) else set()
             row = self.catalogue.sold(p.row.offer, self.currency, at)
-            if row is None or p.row.cut_off:
+            if row is None or p.row.cut_off or self.successor(p):
                 codes.add("UB055")
             if codes:
                 raise Refused(*codes)
