@@ -3,11 +3,19 @@
 CREATE FUNCTION billing._close_positions(account_from bigint, account_to bigint, timer timestamptz, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan	-- so that the length of an array is known: old statistics take what is due for nothing
 AS $fn$
 DECLARE
+	due_accounts bigint[];
 	turned bigint[];
 BEGIN
 	PERFORM billing._carry_levels(account_from, account_to, timer);
+	SELECT array_agg(DISTINCT o.account_id) INTO due_accounts FROM billing.position o
+	WHERE o.closes_at = timer AND o.account_id >= account_from AND o.account_id < account_to
+		AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = o.account_id));
+	IF due_accounts IS NULL THEN
+		RETURN;
+	END IF;
 	-- One charge for each position: its rounded total.  The charges that carried its quantities had no amount.  A window is
 	-- read now, and its charge carries what it says as well.
 	WITH measured AS MATERIALIZED (
@@ -16,9 +24,9 @@ BEGIN
 			billing.cycle_of(timer - interval '1 microsecond') + 1) w JOIN billing.price p USING (price_id)
 	), closing AS MATERIALIZED (
 		SELECT DISTINCT o.account_id, o.line_id, o.period_start, o.period_end, o.resource, l.greatest_of
-		FROM billing.position o JOIN billing.price_line l USING (line_id)
-		WHERE o.closes_at = timer AND o.account_id >= account_from AND o.account_id < account_to
-			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = o.account_id))
+		FROM unnest(due_accounts) k(account_id)
+		JOIN billing.position o ON o.account_id = k.account_id AND o.closes_at = timer
+		JOIN billing.price_line l USING (line_id)
 	), due AS MATERIALIZED (
 		SELECT c.account_id, c.line_id, c.period_start, c.resource FROM closing c
 		UNION -- and what they are compared with
@@ -91,21 +99,24 @@ COMMENT ON FUNCTION billing._close_positions(bigint, bigint, timestamptz, timest
 CREATE FUNCTION billing._make_invoices(account_from bigint, account_to bigint, timer timestamptz, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan	-- as above
 AS $fn$
 DECLARE
+	due_accounts bigint[];
 	turned bigint[];
 BEGIN
 	-- Lock first, read after: a correction in flight is waited for, and then seen.
-	PERFORM 1 FROM billing.account_state s
-	WHERE s.next_invoice_at = timer AND s.account_id >= account_from AND s.account_id < account_to
-		AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))
-	ORDER BY s.account_id FOR NO KEY UPDATE;
+	SELECT array_agg(k.account_id) INTO due_accounts FROM (SELECT s.account_id FROM billing.account_state s
+		WHERE s.next_invoice_at = timer AND s.account_id >= account_from AND s.account_id < account_to
+			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))
+		ORDER BY s.account_id FOR NO KEY UPDATE) k;
+	IF due_accounts IS NULL THEN
+		RETURN;
+	END IF;
 
 	WITH due AS MATERIALIZED (
 		SELECT s.account_id, s.invoice_period, s.next_invoice_at, s.invoiced_charge_id, a.currency, a.time_zone
-		FROM billing.account_state s JOIN billing.account a USING (account_id)
-		WHERE s.next_invoice_at = timer AND s.account_id >= account_from AND s.account_id < account_to
-			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))
+		FROM unnest(due_accounts) k(account_id) JOIN billing.account_state s USING (account_id) JOIN billing.account a USING (account_id)
 	), gathered AS MATERIALIZED (
 		SELECT d.account_id, c.charge_id, c.source, c.meter, coalesce(l.region, '') AS region,
 			CASE l.scope WHEN 'resource' THEN c.resource ELSE '' END AS resource, l.line_id, c.quantity, c.exact_amount,
