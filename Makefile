@@ -17,7 +17,7 @@ SQL_PARTS = $(addprefix sql/, 00_header.sql 10_types.sql 11_tariff.sql 12_lifecy
 # Tables and views are the user's own objects: billing.install() makes them.  One file a concept.
 SQL_TABLES = $(addprefix sql/tables/, installation.sql currency.sql meter.sql account.sql price.sql usage.sql settlement.sql charge.sql \
 	ledger.sql invoice.sql plan.sql order.sql subscription.sql package.sql lifecycle.sql resource.sql notice.sql usage_cap.sql)
-SQL_VIEWS  = $(addprefix sql/tables/, views.sql views_prepaid.sql views_plan.sql views_cap.sql views_renewal.sql)
+SQL_VIEWS  = $(addprefix sql/tables/, views_renewal.sql views.sql views_prepaid.sql views_plan.sql views_cap.sql)
 HEAD_SQL   = sql/billing--$(EXTVERSION).sql
 DATA_built = $(HEAD_SQL)
 EXTRA_CLEAN = $(HEAD_SQL).tmp results output_iso tmp_check regression.diffs regression.out \

@@ -14,7 +14,7 @@ BEGIN
 		OR EXISTS (SELECT FROM billing.subscription s WHERE s.next_plan = name)
 		OR EXISTS (SELECT FROM billing.subscription_term t WHERE t.plan = name)
 	THEN
-		RAISE EXCEPTION 'plan "%" can not be changed', name USING
+		RAISE EXCEPTION 'plan "%" can not be %', name, CASE WHEN TG_OP = 'DELETE' AND TG_TABLE_NAME = 'plan' THEN 'deleted' ELSE 'changed' END USING
 			ERRCODE = 'UB007',
 			DETAIL = format('It has subscriptions, and this would change a row of billing.%s.', TG_TABLE_NAME),
 			HINT = CASE TG_TABLE_NAME WHEN 'plan_price' THEN 'Insert a new price with a later valid_from: it takes over from that instant.'

@@ -105,7 +105,8 @@ DECLARE
 	ends timestamptz;
 BEGIN
 	PERFORM billing._lock_account(_renew_package.account_id);
-	SELECT x.currency, x.time_zone INTO STRICT a FROM billing.account x WHERE x.account_id = _renew_package.account_id;
+	SELECT x.currency, x.time_zone, s.state = 'closed' AS is_closed INTO STRICT a
+	FROM billing.account x JOIN billing.account_state s USING (account_id) WHERE x.account_id = _renew_package.account_id;
 	SELECT * INTO STRICT p FROM billing.package x WHERE x.account_id = _renew_package.account_id AND x.package_id = _renew_package.package_id;
 	SELECT x.package_id INTO next FROM billing.package x WHERE x.account_id = p.account_id AND x.renews = p.package_id AND x.state = 'pending';
 	IF next IS NOT NULL THEN
@@ -114,6 +115,9 @@ BEGIN
 		PERFORM billing._start_package(p.account_id, next, trigger_at);
 		RETURN;
 	ELSIF NOT p.auto_renew THEN
+		RETURN;
+	ELSIF a.is_closed THEN
+		PERFORM billing._switch_off_renewal(p, 'the account is closed', trigger_at);
 		RETURN;
 	END IF;
 	SELECT * INTO o FROM billing.package_offer x

@@ -160,8 +160,8 @@ AS $fn$
 		SELECT x.*, m.leaves_out FROM billing.charge x JOIN billing.meter m USING (meter)
 		WHERE x.account_id = _explain_mismatches.account_id AND x.charge_id = _explain_mismatches.charge_id AND m.aggregation IN ('sum', 'count')
 	), event AS MATERIALIZED (
-		SELECT u.event_time FROM c JOIN billing.usage u ON u.account_id = c.account_id AND u.meter = c.meter AND u.region = c.region AND u.resource = c.resource
-			AND billing.cycle_of(u.arrived, u.event_time) = c.cycle AND billing._is_billed(u.properties, c.leaves_out)
+		SELECT u.event_time FROM c CROSS JOIN LATERAL billing._usage_of(c.cycle, c.account_id, c.account_id + 1) u
+		WHERE u.meter = c.meter AND u.region = c.region AND u.resource = c.resource AND billing._is_billed(u.properties, c.leaves_out)
 	), source AS MATERIALIZED (
 		SELECT s.*, f.*, billing._plan_times(c.account_id, f.plans) AS planned, coalesce(billing._suspended_times(c.account_id), '{}') AS suspended
 		FROM c

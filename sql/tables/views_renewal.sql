@@ -1,4 +1,4 @@
--- What renews itself.  Before the other views: billing.upcoming reads it.
+-- What is to come: what renews itself, and everything that falls due.
 
 CREATE OR REPLACE VIEW billing.renewals WITH (security_invoker = true) AS
 SELECT n.account_id, n.subject, n.subject_id, n.product, n.renew_at, n.price, n.currency, n.available, n.due_before,
@@ -26,6 +26,8 @@ FROM (
 			coalesce((SELECT h.at FROM billing.heartbeat h), p.bought_at) AS present) t
 		CROSS JOIN LATERAL (SELECT billing._package_renewal_price(p.offer, a.currency, coalesce(t.renew_at, t.present)) AS price) o
 		WHERE p.auto_renew AND p.state IN ('pending', 'active', 'exhausted')
+			-- one that was ordered takes the place of a renewal
+			AND NOT EXISTS (SELECT FROM billing.package x WHERE x.account_id = p.account_id AND x.renews = p.package_id AND x.state = 'pending')
 	) r
 	JOIN billing.account a USING (account_id)
 	JOIN billing.account_state s USING (account_id)
@@ -42,3 +44,50 @@ COMMENT ON COLUMN billing.renewals.available IS 'balance + credit limit, now';
 COMMENT ON COLUMN billing.renewals.due_before IS 'what the account''s renewals before this one will cost';
 COMMENT ON COLUMN billing.renewals.will_renew IS 'is nothing in its way, as things stand?';
 COMMENT ON COLUMN billing.renewals.obstacle IS 'what is in its way; NULL: nothing';
+
+CREATE OR REPLACE VIEW billing.upcoming WITH (security_invoker = true) AS
+SELECT s.account_id, 'account'::text AS subject, s.account_id::text AS subject_id, t.action || coalesce(' ' || t.argument, '') AS what,
+	greatest(s.next_at, (SELECT max(o.until) FROM billing.lifecycle_override o
+		WHERE o.account_id = s.account_id AND o.subject = 'account' AND o.until > s.next_at)) AS due_at,
+	format('overdue since %s, balance %s; paid by then it does not happen', s.overdue_since, s.balance) AS detail
+FROM billing.account_state s
+JOIN billing.lifecycle l USING (lifecycle_id)
+CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
+WHERE s.next_at IS NOT NULL AND t.step = s.step + 1
+UNION ALL
+SELECT i.account_id, 'account', i.account_id::text, 'invoice due', i.due_at,
+	format('invoice %s of %s; unpaid then, the account is overdue', i.number, i.total)
+FROM billing.invoice i WHERE i.awaits_due
+UNION ALL
+SELECT r.account_id, r.subject, r.subject_id::text, 'renew', r.renew_at,
+	format('"%s" for %s %s; %s there%s: %s', r.product, r.price, r.currency, r.available, CASE WHEN r.due_before > 0 THEN format(', %s due before', r.due_before) ELSE '' END,
+		CASE WHEN r.will_renew THEN 'the money will do' WHEN r.subject = 'subscription' THEN r.obstacle || ', a top-up tries it again'
+			ELSE r.obstacle || ', and the flag goes off' END)
+FROM billing.renewals r
+UNION ALL
+SELECT s.account_id, 'subscription', s.subscription_id::text, 'end', least(s.paid_until, s.ended_at),
+	format('plan "%s": %s', s.plan, CASE WHEN s.ended_at < 'infinity' THEN 'it was cancelled' WHEN s.renewal_failed_at IS NOT NULL
+			THEN format('its renewal at %s lacked money, a top-up tries it again', s.renewal_failed_at)
+		WHEN s.auto_renew THEN 'its renewal will fail' ELSE 'it does not renew itself' END)
+FROM billing.subscription s
+WHERE s.state = 'active' AND least(s.paid_until, s.ended_at) < 'infinity' AND NOT EXISTS (SELECT FROM billing.renewals r
+	WHERE r.account_id = s.account_id AND r.subject = 'subscription' AND r.subject_id = s.subscription_id AND r.will_renew)
+UNION ALL
+SELECT p.account_id, 'package', p.package_id::text, 'end', p.valid_until,
+	format('"%s", %s of %s left: %s%s', p.offer, p.size - p.used, p.size, CASE WHEN n.package_id IS NOT NULL THEN format('package %s takes over', n.package_id)
+			WHEN p.auto_renew THEN 'its renewal will fail' ELSE 'it does not renew itself' END,
+		CASE WHEN p.cut_off AND n.package_id IS NULL THEN '; its resources are restricted then' ELSE '' END)
+FROM billing.package p
+LEFT JOIN billing.package n ON n.account_id = p.account_id AND n.renews = p.package_id AND n.state = 'pending'
+WHERE p.state = 'active' AND NOT EXISTS (SELECT FROM billing.renewals r
+	WHERE r.account_id = p.account_id AND r.subject = 'package' AND r.subject_id = p.package_id AND r.will_renew)
+UNION ALL
+SELECT v.account_id, 'voucher', v.voucher_id::text, 'expire', v.expires_at, format('%s of %s left', v.remaining, v.amount)
+FROM billing.voucher v WHERE v.expired_at IS NULL AND v.expires_at < 'infinity' AND v.remaining > 0;
+COMMENT ON VIEW billing.upcoming IS 'who will be warned, restricted, suspended or released, and when, if nothing is paid until then; what renews itself or ends';
+COMMENT ON COLUMN billing.upcoming.account_id IS 'the account';
+COMMENT ON COLUMN billing.upcoming.subject IS 'account, subscription, package or voucher';
+COMMENT ON COLUMN billing.upcoming.subject_id IS 'which one';
+COMMENT ON COLUMN billing.upcoming.what IS 'what will happen';
+COMMENT ON COLUMN billing.upcoming.due_at IS 'the last instant to prevent it; an override counted in; NULL: with the next usage that nothing covers';
+COMMENT ON COLUMN billing.upcoming.detail IS 'why, at which price';

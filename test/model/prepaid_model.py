@@ -5,7 +5,7 @@ run_random_year.py plays the same streams of calls and usage in the database and
 """
 import calendar
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
 from fractions import Fraction as F
 from zoneinfo import ZoneInfo
@@ -530,7 +530,7 @@ class Account:
         if enabled:
             codes = {"UB058"} if self.is_over(p, at) else set()
             row = self.catalogue.sold(p.row.offer, self.currency, at)
-            if row is None or p.row.cut_off:
+            if row is None or p.row.cut_off or self.successor(p):
                 codes.add("UB055")
             if codes:
                 raise Refused(*codes)
@@ -626,6 +626,10 @@ class Account:
             if p.is_used_up:
                 p.state = "exhausted" if p.state == "active" else p.state
                 self.notices["package_exhausted"] += 1
+                following = self.successor(p)
+                # its devices are cut off: nothing more is used that could start the package that is ordered
+                if p.row.cut_off and following and following.valid_from > cycle + HOUR:
+                    self.start(following, cycle + HOUR)
         touched = set()
         for row, rest in zip(rows, rests):
             if rest:
@@ -718,12 +722,16 @@ class Account:
                     break
         return found
 
+    def start(self, p, at):
+        """A package that was ordered to take over starts sooner."""
+        p.state, p.valid_from, p.valid_until = "active", at, term_end(at, 1, p.row.term, self.zone, p.row.month_end)
+        p.bound = dict.fromkeys(p.bound, at)
+
     def renew(self, p, at):
         following = self.successor(p)
-        if following:  # it was paid before, and starts sooner
-            p.auto_renew, row = False, following.row
-            following.state, following.valid_from, following.valid_until = "active", at, term_end(at, 1, row.term, self.zone, row.month_end)
-            following.bound = dict.fromkeys(following.bound, at)
+        if following:  # it was paid before
+            p.auto_renew = False
+            self.start(following, at)
             return
         row = self.catalogue.sold(p.row.offer, self.currency, at)
         p.auto_renew = False
@@ -731,6 +739,8 @@ class Account:
             if row is None or row.requires_plan and not self.has_plan(row.requires_plan, at):
                 raise Refused("")
             price = self.catalogue.offer_price(row, True)
+            # the price is today's, size and validity stay
+            row = replace(row, **{name: getattr(p.row, name) for name in ("size", "term", "month_end", "max_resources", "cut_off")})
             self.place_order("renewal", row.offer, 1, row.price, row.price - price, False, True, at)
         except Refused:
             self.notices["renewal_failed"] += 1

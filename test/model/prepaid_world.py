@@ -73,6 +73,8 @@ class World:
                 if rng.random() < 0.3:
                     changes.append((self.start + YEAR * rng.random(), False))
             for valid_from, withdrawn in changes:
+                if valid_from and rng.random() < 0.3:  # what renews itself keeps the old one
+                    shared.update(size=size * 2, term=rng.choice(terms) if starts == "now" else term)
                 for currency, decimals in c.decimals.items():
                     price = cents(rng, 2, 20, 2) * 10**(2 - decimals)
                     own = rng.random() < 0.2

@@ -49,7 +49,7 @@ BEGIN
 	DROP SCHEMA IF EXISTS billing CASCADE;
 END
 $$;
-\set books '(SELECT pg_catalog.jsonb_agg(x ORDER BY x) FROM (SELECT to_jsonb(v) - ''event_key'' FROM (SELECT account_id, meter, region, resource, period_start, quantity, exact_amount, amount, reason FROM billing.charge) v UNION ALL SELECT to_jsonb(v) FROM (SELECT account_id, debit, credit, amount, balance_after, at, kind, key FROM billing.transfer) v UNION ALL SELECT to_jsonb(v) FROM (SELECT account_id, number, period_start, total, state, due_at FROM billing.invoices) v UNION ALL SELECT to_jsonb(v) FROM (SELECT account_id, meter, quantity, reason FROM billing.unrated_usage) v UNION ALL SELECT to_jsonb(v) FROM (SELECT account_id, balance, state, unbilled FROM billing.accounts) v UNION ALL SELECT to_jsonb(v) FROM (SELECT account_id, subject, subject_id, action, due_at, at, reason FROM billing.lifecycle_steps) v UNION ALL SELECT to_jsonb(v) FROM (SELECT account_id, kind, cause, facts, text FROM billing.notices) v UNION ALL SELECT to_jsonb(v) FROM (SELECT account_id, resource, state, since FROM billing.resources) v) y(x))'
+\set books '(SELECT pg_catalog.jsonb_agg(x ORDER BY x) FROM (SELECT to_jsonb(v) - ''event_key'' FROM (SELECT account_id, meter, region, resource, period_start, quantity, exact_amount, amount, reason FROM billing.charge) v UNION ALL SELECT to_jsonb(v) FROM (SELECT account_id, debit, credit, amount, balance_after, at, kind, key FROM billing.transfer) v UNION ALL SELECT to_jsonb(v) FROM (SELECT account_id, number, period_start, total, state, due_at FROM billing.invoices) v UNION ALL SELECT to_jsonb(v) FROM (SELECT account_id, meter, quantity, reason FROM billing.unrated_usage) v UNION ALL SELECT to_jsonb(v) FROM (SELECT account_id, balance, state, unbilled FROM billing.accounts) v UNION ALL SELECT to_jsonb(v) FROM (SELECT account_id, subject, subject_id, action, due_at, at, reason FROM billing.lifecycle_steps) v UNION ALL SELECT to_jsonb(v) FROM (SELECT account_id, kind, cause, facts, text FROM billing.notices) v UNION ALL SELECT to_jsonb(v) FROM (SELECT account_id, resource, state, since FROM billing.resources) v UNION ALL SELECT to_jsonb(v) FROM (SELECT account_id, package_id, offer, used, valid_from, valid_until, state, auto_renew, price_paid, resources, renews, not_deducting FROM billing.packages) v UNION ALL SELECT to_jsonb(v) FROM (SELECT account_id, kind, product, list_price, discount, voucher_amount, money, at FROM billing.orders) v) y(x))'
 
 CALL t.forget();
 \ir life.psql
@@ -72,6 +72,9 @@ SELECT * FROM billing.invoices \g /dev/null
 SELECT * FROM billing.unrated_usage \g /dev/null
 SELECT * FROM billing.usage_by_day \g /dev/null
 SELECT * FROM billing.usage_by_period \g /dev/null
+SELECT * FROM billing.packages \g /dev/null
+SELECT * FROM billing.allowances \g /dev/null
+SELECT * FROM billing.orders \g /dev/null
 SELECT * FROM billing.trial_balance \g /dev/null
 RESET search_path;
 SELECT is(:books, :'normal'::jsonb, 'with a hostile search_path they are the same');

@@ -47,9 +47,9 @@ sub result_of
 SELECT 'accounts', count(*), md5(string_agg(concat_ws(',', account_id, balance, unbilled), ';' ORDER BY account_id)) FROM billing.accounts
 UNION ALL
 SELECT 'charges', count(*), md5(string_agg(concat_ws(',', account_id, cycle, period_start, meter, region, resource, source_id, quantity, exact_amount, amount, invoice_period), ';'
-	ORDER BY account_id, cycle, period_start, meter, resource, source_id, quantity, amount)) FROM billing.charges
+	ORDER BY account_id, cycle, period_start, meter, region, resource, source_id, quantity, amount)) FROM billing.charges
 UNION ALL
-SELECT 'ledger', count(*), md5(string_agg(concat_ws(',', account_id, at, debit, credit, amount, balance_after, kind), ';' ORDER BY account_id, at, amount)) FROM billing.ledger
+SELECT 'ledger', count(*), md5(string_agg(concat_ws(',', account_id, at, debit, credit, amount, balance_after, kind), ';' ORDER BY account_id, at, amount, kind, debit, balance_after)) FROM billing.ledger
 UNION ALL
 SELECT 'invoices', count(*), md5(string_agg(concat_ws(',', number, account_id, period_start, total), ';' ORDER BY number)) FROM billing.invoices
 ORDER BY 1
