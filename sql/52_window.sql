@@ -137,12 +137,13 @@ BEGIN
 	END IF;
 	UPDATE billing.position o SET closes_at = billing.cycle_start(the_cycle) + interval '1 microsecond'
 	FROM (SELECT w.account_id, w.meter, min(w.event_time) AS since
-		FROM (SELECT u.account_id, u.meter, u.event_time FROM billing._usage_of(the_cycle, account_from, account_to) u
+		FROM (SELECT u.account_id, u.meter, u.event_time, u.properties FROM billing._usage_of(the_cycle, account_from, account_to) u
 			WHERE u.event_time < billing.cycle_start(the_cycle)
 			UNION ALL
-			SELECT r.account_id, r.meter, r.event_time FROM billing.unrated r
+			SELECT r.account_id, r.meter, r.event_time, NULL FROM billing.unrated r
 			WHERE with_unrated AND r.account_id >= account_from AND r.account_id < account_to) w
 		JOIN billing.meter m ON m.meter = w.meter AND m.aggregation = 'time_weighted'
+		WHERE billing._is_billed(w.properties, m.leaves_out)
 		GROUP BY w.account_id, w.meter) late
 	JOIN billing.price_line l ON l.meter = late.meter
 	WHERE o.account_id = late.account_id AND o.line_id = l.line_id AND o.period_end > late.since AND o.closes_at IS NULL;
