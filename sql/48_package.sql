@@ -248,6 +248,12 @@ BEGIN
 		purchase_package.auto_renew, purchase_package.at);
 	starts := billing.term_start(purchase_package.at, o.starts, a.time_zone);
 	ends := billing._after_terms(starts, 1, o.term, a.time_zone, o.month_end);
+	IF ends <= purchase_package.at THEN
+		RAISE EXCEPTION 'a package of offer "%" would be over when it is bought', o.offer USING
+			ERRCODE = 'UB059',
+			DETAIL = format('Its validity starts at %s and ends at %s.', starts, billing.last_second(ends)),
+			HINT = 'Buy it earlier in the day or month.';
+	END IF;
 	PERFORM billing._check_bindable(purchase_package.account_id, o.meter, o.stackable, purchase_package.resources, starts, ends);
 	paid_by := billing._place_order(purchase_package.account_id, 'purchase', 'package', NULL, o.offer, purchase_package.quantity, o.price * purchase_package.quantity,
 		(o.price - billing._offer_price(o, purchase_package.auto_renew)) * purchase_package.quantity, purchase_package.voucher, ARRAY[o.offer, o.product],

@@ -14,17 +14,17 @@ INSERT INTO billing.package_offer (offer, meter, size, term, price, currency) VA
 
 INSERT INTO billing.account (account_id, name, currency, time_zone, policy, opened_at)
 SELECT n, 'account ' || n, 'USD', 'UTC', 'account', :'hour' FROM generate_series(1, 2 * :accounts) n;
-INSERT INTO billing.account_state (account_id, invoice_period, next_invoice_at)
-SELECT n, p.period_start, p.period_end
+INSERT INTO billing.account_state (account_id, state_since, credit_limit, invoice_period, next_invoice_at)
+SELECT n, :'hour', 1e9, p.period_start, p.period_end
 FROM billing.period_of('month', :'hour', 'UTC') p CROSS JOIN generate_series(1, 2 * :accounts) n;
 
 -- What subscribe() and purchase_package() would write, in a few statements: buying is not what is timed here.
 INSERT INTO billing.purchase (account_id, kind, subject, product, quantity, list_price, discount, tax, voucher_amount, money, automatic, at)
 SELECT n, 'purchase', 'package', 'T', 1, 0, 0, 0, 0, 0, false, :'hour' FROM generate_series(:accounts + 1, 2 * :accounts) n;
-INSERT INTO billing.subscription (account_id, plan, region, quantity, options, state, since, anchor, paid_terms, paid_until, auto_renew, created_at)
-SELECT o.account_id, 'basic', '', 1, '{}', 'active', o.at, o.at, 1, o.at + interval '31 days', false, o.at FROM billing.purchase o;
-INSERT INTO billing.subscription_term (account_id, subscription_id, term, plan, term_start, term_end, list_price, money, voucher_amount, order_id)
-SELECT s.account_id, s.subscription_id, 1, 'basic', s.anchor, s.paid_until, 0, 0, 0, o.order_id FROM billing.subscription s JOIN billing.purchase o USING (account_id);
+INSERT INTO billing.subscription (account_id, plan, region, quantity, options, fee, state, since, anchor, paid_terms, paid_until, auto_renew, created_at)
+SELECT o.account_id, 'basic', '', 1, '{}', 10, 'active', o.at, o.at, 1, o.at + interval '31 days', false, o.at FROM billing.purchase o;
+INSERT INTO billing.subscription_term (account_id, subscription_id, term, plan, term_start, term_end, fee, list_price, money, voucher_amount, order_id)
+SELECT s.account_id, s.subscription_id, 1, 'basic', s.anchor, s.paid_until, 10, 0, 0, 0, o.order_id FROM billing.subscription s JOIN billing.purchase o USING (account_id);
 INSERT INTO billing.allowance (account_id, subscription_id, term, meter, region, size, valid_from, valid_until)
 SELECT s.account_id, s.subscription_id, 1, 'traffic', '', CASE WHEN s.account_id % 100 = 0 THEN 1 ELSE 1e13 END, s.anchor, s.paid_until FROM billing.subscription s;
 INSERT INTO billing.package (account_id, offer, meter, region, size, term, month_end, valid_from, valid_until, state, auto_renew, price_paid, voucher_paid, order_id, requires_plan,
@@ -48,4 +48,5 @@ SELECT extract(epoch FROM clock_timestamp() - :'begun') * 1000 AS ours \gset
 
 SELECT format('%s: %s charges', c.source, count(*)) FROM billing.charge c GROUP BY c.source;
 SELECT format('BENCH|deduct, beside settling without packages|%s|%s|%s|<= 1.4', round(:floor), round(:ours), round(:ours / :floor, 2));
-SELECT format('BROKEN: %s', v) FROM billing.verify() v WHERE v.problem NOT LIKE 'package and order' LIMIT 5;
+-- the orders were not placed, so they have no charges
+SELECT format('BROKEN: %s', v) FROM billing.verify() v WHERE v.problem NOT IN ('package and order', 'order and charge') LIMIT 5;

@@ -104,7 +104,7 @@ WHERE i.total IS DISTINCT FROM c.amount
 END
 is(value($node, 'once', <<'END'), '', 'balances owe exactly the invoices');
 SELECT account_id FROM billing.accounts a JOIN billing.invoices i USING (account_id) WHERE balance <> -total
-	OR (a.state = 'overdue') <> (-total < -credit_limit) OR i.state <> 'open'
+	OR (a.overdue_since IS NOT NULL) <> (-total < -credit_limit) OR i.state <> 'open'
 END
 is(value($node, 'once', "SELECT count(DISTINCT cycle) FROM billing.charges"), '84', 'there are charges in the 84 hours that had requests');
 is(value($node, 'once', <<'END'), '', 'every account crossed a tier bound');
