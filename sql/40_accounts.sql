@@ -100,7 +100,7 @@ BEGIN
 		WHEN payment_terms NOT BETWEEN interval '0' AND interval '10 years' THEN format('payment_terms %s; they are 0 to 10 years', payment_terms)
 		WHEN at IS NULL OR at NOT BETWEEN '1970-01-01' AND '3000-01-01' THEN format('at %s; accounts open between the years 1970 and 3000', coalesce(at::text, 'NULL')) END;
 	IF wrong IS NOT NULL THEN
-		RAISE EXCEPTION 'account % can not be opened with %', coalesce(new_id::text, '"' || name || '"', ''), split_part(wrong, '; ', 1) USING
+		RAISE EXCEPTION '% can not be opened with %', coalesce('account ' || coalesce(new_id::text, '"' || name || '"'), 'an account'), split_part(wrong, '; ', 1) USING
 			ERRCODE = 'invalid_parameter_value',
 			DETAIL = format('%s.', initcap(left(split_part(wrong, '; ', 2), 1)) || substr(split_part(wrong, '; ', 2), 2)),
 			HINT = 'Correct the argument and call again.';

@@ -90,7 +90,7 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 BEGIN
 	IF billing._lifecycle_is_used(OLD.lifecycle_id, OLD.policy) THEN
-		RAISE EXCEPTION 'lifecycle policy "%" can not be changed', OLD.policy USING
+		RAISE EXCEPTION 'lifecycle policy "%" can not be %', OLD.policy, CASE TG_OP WHEN 'DELETE' THEN 'deleted' ELSE 'changed' END USING
 			ERRCODE = 'UB007',
 			DETAIL = 'Accounts have it, and customers rely on its delays.',
 			HINT = 'Insert a new row of that policy with a later valid_from: chains of steps that begin from then on follow it.';
@@ -168,7 +168,7 @@ AS $fn$
 				WHERE h.account_id = c.account_id AND h.subject = 'account' AND h.argument IS NULL AND h.action || CASE h.action WHEN 'suspend' THEN 'ed' ELSE 'd' END = w.state)
 				ELSE c.since END
 		FROM chain c
-		CROSS JOIN LATERAL (SELECT billing._overdue_state(c.rule, c.step) AS state) w
+		CROSS JOIN LATERAL (SELECT CASE WHEN c.step = 0 THEN 'overdue' ELSE billing._overdue_state(c.rule, c.step) END AS state) w
 		LEFT JOIN LATERAL billing.lifecycle_next(c.rule, c.since, c.step, c.applied_at, c.time_zone) n ON true
 		WHERE s.account_id = c.account_id
 	), suspended AS (

@@ -70,7 +70,8 @@ BEGIN
 			DETAIL = format('It is so since %s.', r.since),
 			HINT = CASE call WHEN 'enable_resource' THEN format('billing.activate_resource(%s, %L) begins its service.', account_id, resource)
 				ELSE format('billing.enable_resource(%s, %L) brings it back.', account_id, resource) END;
-	ELSIF call = 'enable_resource' AND r.held_by IS DISTINCT FROM 'account' AND r.state IN ('restricted', 'suspended')
+	-- a cap holds nothing back: it acts once in each of its windows
+	ELSIF call = 'enable_resource' AND r.held_by IS DISTINCT FROM 'account' AND coalesce(r.held_by, '') NOT LIKE 'cap %' AND r.state IN ('restricted', 'suspended')
 		OR call = 'enable_resource' AND EXISTS (SELECT FROM billing.account_state s JOIN billing.lifecycle l USING (lifecycle_id)
 			CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
 			WHERE s.account_id = _resource_call.account_id AND s.overdue_since IS NOT NULL AND t.step <= s.step

@@ -141,7 +141,7 @@ BEGIN
 			rated := EXISTS (SELECT FROM billing.account a WHERE a.currency = OLD.currency);
 	END CASE;
 	IF rated THEN
-		RAISE EXCEPTION '% can not be changed', what USING
+		RAISE EXCEPTION '% can not be %', what, CASE TG_OP WHEN 'DELETE' THEN 'deleted' ELSE 'changed' END USING
 			ERRCODE = 'UB007',
 			DETAIL = CASE TG_TABLE_NAME WHEN 'price' THEN 'A price never changes; one that has rated usage can not be deleted either.'
 				WHEN 'meter' THEN 'It has prices, packages, allowances or caps.' ELSE 'Accounts have money in it.' END,

@@ -115,8 +115,8 @@ BEGIN
 		costs := greatest(billing.rate(tariff, here - step), billing.rate(tariff, here));
 		beyond := billing.rate(tariff, here + step);
 		IF beyond < costs THEN
-			RAISE NOTICE 'more usage of meter "%" costs less: a little more than % costs % in place of %', meter, here, round(beyond, 6), round(costs, 6) USING
-				DETAIL = format('Up to %s costs no more than %s does.', billing.quantity_for(tariff, costs, 6), here),
+			RAISE NOTICE 'more usage of meter "%" costs less: a little more than % costs % in place of %', meter, trim_scale(here), trim_scale(round(beyond, 6)), trim_scale(round(costs, 6)) USING
+				DETAIL = format('Up to %s costs no more than %s does.', trim_scale(billing.quantity_for(tariff, costs, 6)), trim_scale(here)),
 				HINT = 'Volume prices are printed like this on purpose at times; a flat fee in the higher tier closes the gap.';
 		END IF;
 	END LOOP;

@@ -189,6 +189,28 @@ $fn$;
 COMMENT ON FUNCTION billing._check_plan(text, text, integer, jsonb, integer)
 	IS 'raises UB039, UB041, UB042, 22003 or 22004 unless the plan can be subscribed to in that way';
 
+CREATE FUNCTION billing._check_plan_resource(account_id bigint, plan text, resource text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	IF resource IS NULL AND (SELECT p.provisioned FROM billing.plan p WHERE p.plan = _check_plan_resource.plan) THEN
+		RAISE EXCEPTION 'plan "%" needs a resource', plan USING
+			ERRCODE = 'UB048',
+			DETAIL = 'Its first term starts when the resource is activated.',
+			HINT = format('SELECT billing.add_resource(%s, ...), and give its name.', account_id);
+	ELSIF resource IS NOT NULL AND NOT EXISTS (SELECT FROM billing.resource r
+			WHERE r.account_id = _check_plan_resource.account_id AND r.resource = _check_plan_resource.resource AND r.state <> 'released') THEN
+		RAISE EXCEPTION 'account % has no resource "%"', account_id, resource USING
+			ERRCODE = 'UB021',
+			DETAIL = 'No resource of that name was added to that account, or it was released.',
+			HINT = format('SELECT resource FROM billing.resources WHERE account_id = %s;', account_id);
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._check_plan_resource(bigint, text, text)
+	IS 'raises UB021 for a resource that the account does not have, UB048 where the plan needs one and none is given';
+
 -- The row with more options wins, then a named region, then the latest; the plan's own fee comes last.
 CREATE FUNCTION billing._plan_fee(plan text, region text, options jsonb, currency text, at timestamptz) RETURNS numeric
 LANGUAGE plpgsql STABLE
@@ -323,6 +345,7 @@ BEGIN
 		RETURN answer::bigint;
 	END IF;
 	PERFORM billing._lock_account(subscribe.account_id);
+	PERFORM billing._check_may(subscribe.account_id, 'subscribe', subscribe.at);
 	-- nobody changes a plan while it gets its first subscription
 	PERFORM 1 FROM billing.plan w WHERE w.plan = subscribe.plan FOR SHARE;
 	PERFORM billing._check_plan(subscribe.plan, subscribe.region, subscribe.quantity, subscribe.options, subscribe.terms);
@@ -330,12 +353,7 @@ BEGIN
 	IF coalesce(subscribe.auto_renew, false) THEN
 		PERFORM billing._check_renewable(p.plan);
 	END IF;
-	IF p.provisioned AND subscribe.resource IS NULL THEN
-		RAISE EXCEPTION 'plan "%" needs a resource', p.plan USING
-			ERRCODE = 'UB048',
-			DETAIL = 'Its first term starts when the resource is activated.',
-			HINT = format('SELECT billing.add_resource(%s, ...), and give its name.', subscribe.account_id);
-	END IF;
+	PERFORM billing._check_plan_resource(subscribe.account_id, p.plan, subscribe.resource);
 	price := billing._price_terms(subscribe.account_id, p.plan, subscribe.region, subscribe.options, subscribe.quantity, subscribe.terms, subscribe.at);
 
 	INSERT INTO billing.subscription (account_id, plan, region, resource, quantity, options, fee, state, since, anchor, paid_terms, paid_until, auto_renew, created_at)

@@ -14,7 +14,7 @@ BEGIN
 		OR EXISTS (SELECT FROM billing.subscription s WHERE s.next_plan = name)
 		OR EXISTS (SELECT FROM billing.subscription_term t WHERE t.plan = name)
 	THEN
-		RAISE EXCEPTION 'plan "%" can not be changed', name USING
+		RAISE EXCEPTION 'plan "%" can not be %', name, CASE WHEN TG_OP = 'DELETE' AND TG_TABLE_NAME = 'plan' THEN 'deleted' ELSE 'changed' END USING
 			ERRCODE = 'UB007',
 			DETAIL = format('It has subscriptions, and this would change a row of billing.%s.', TG_TABLE_NAME),
 			HINT = CASE TG_TABLE_NAME WHEN 'plan_price' THEN 'Insert a new price with a later valid_from: it takes over from that instant.'
@@ -169,6 +169,7 @@ BEGIN
 		RETURN (answer #>> '{}')::bigint;
 	END IF;
 	PERFORM billing._lock_subscription(change_plan.account_id, change_plan.subscription_id);
+	PERFORM billing._check_may(change_plan.account_id, 'change_plan', change_plan.at);
 	PERFORM billing._check_running(change_plan.account_id, change_plan.subscription_id);
 	PERFORM billing._check_not_cancelled(change_plan.account_id, change_plan.subscription_id);
 	PERFORM billing._check_started(change_plan.account_id, change_plan.subscription_id);
@@ -231,6 +232,7 @@ BEGIN
 		RETURN answer::boolean;
 	END IF;
 	PERFORM billing._lock_subscription(set_subscription_auto_renew.account_id, set_subscription_auto_renew.subscription_id);
+	PERFORM billing._check_may(set_subscription_auto_renew.account_id, 'set_subscription_auto_renew', set_subscription_auto_renew.at);
 	PERFORM billing._check_running(set_subscription_auto_renew.account_id, set_subscription_auto_renew.subscription_id);
 	IF enabled THEN
 		PERFORM billing._check_not_cancelled(set_subscription_auto_renew.account_id, set_subscription_auto_renew.subscription_id);

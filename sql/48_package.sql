@@ -55,7 +55,8 @@ BEGIN
 	SELECT r.resource, p.package_id INTO wrong, other
 	FROM billing.package p JOIN billing.package_resource r USING (account_id, package_id)
 	WHERE p.account_id = _check_bindable.account_id AND p.meter = _check_bindable.meter AND NOT stackable AND r.resource = ANY (resources)
-		AND p.state IN ('pending', 'active') AND p.valid_until > from_at AND p.valid_from < until_at
+		-- one that has ended and is still to be renewed will be there again from its end on
+		AND p.state IN ('pending', 'active') AND (p.valid_until > from_at OR p.auto_renew) AND p.valid_from < until_at
 	LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'resource "%" is bound to package % already', wrong, other USING
@@ -67,6 +68,16 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._check_bindable(bigint, text, boolean, text[], timestamptz, timestamptz)
 	IS 'raises UB050 for a resource that the account does not have, UB051 for one that has a package of that meter in that time';
+
+CREATE FUNCTION billing._renews_by_type(offer text, currency text, bought_at timestamptz) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT o.auto_renew_scope = 'type' FROM billing.package_offer o
+	WHERE o.offer = _renews_by_type.offer AND o.currency = _renews_by_type.currency AND o.valid_from <= _renews_by_type.bought_at
+	ORDER BY o.valid_from DESC LIMIT 1
+$fn$;
+COMMENT ON FUNCTION billing._renews_by_type(text, text, timestamptz) IS 'is a package of that offer, bought then, one of those of its type of which one renews itself?';
 
 CREATE FUNCTION billing._check_purchase(account_id bigint, o record, quantity integer, region text, resources text[],
 	auto_renew boolean, at timestamptz) RETURNS void
@@ -110,7 +121,8 @@ BEGIN
 			HINT = 'Leave auto_renew out, or take another offer.';
 	END IF;
 	SELECT p.package_id INTO other FROM billing.package p
-	WHERE p.account_id = _check_purchase.account_id AND p.meter = o.meter AND p.auto_renew AND _check_purchase.auto_renew AND o.auto_renew_scope = 'type' LIMIT 1;
+	WHERE p.account_id = _check_purchase.account_id AND p.meter = o.meter AND p.auto_renew AND _check_purchase.auto_renew AND o.auto_renew_scope = 'type'
+		AND billing._renews_by_type(p.offer, o.currency, p.bought_at) LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'package % of account % renews itself already', other, account_id USING
 			ERRCODE = 'UB056',
@@ -298,6 +310,7 @@ BEGIN
 		IF o.auto_renew_scope = 'type' THEN
 			UPDATE billing.package x SET auto_renew = false
 			WHERE x.account_id = set_auto_renew.account_id AND x.meter = p.meter AND x.auto_renew AND x.package_id <> p.package_id
+				AND billing._renews_by_type(x.offer, a.currency, x.bought_at)
 			RETURNING x.package_id INTO other;
 		END IF;
 	END IF;
@@ -424,8 +437,9 @@ BEGIN
 				ELSE 'Another one takes over from it already.' END,
 			HINT = 'SELECT offer, meter FROM billing.package_offer; an order for later that is unused can be refunded.';
 	END IF;
-	PERFORM billing._check_purchase(change_package.account_id, o, 1, p.region, change_package.resources, p.auto_renew AND NOT o.cut_off AND o.auto_renew_scope = 'package',
-		change_package.at);
+	-- the flag goes over to the new one, so that the old one is not in its way
+	UPDATE billing.package x SET auto_renew = false WHERE x.account_id = change_package.account_id AND x.package_id = p.package_id;
+	PERFORM billing._check_purchase(change_package.account_id, o, 1, p.region, change_package.resources, p.auto_renew AND NOT o.cut_off, change_package.at);
 	PERFORM billing._check_bindable(change_package.account_id, o.meter, o.stackable, change_package.resources, p.valid_until, 'infinity');
 	paid_by := billing._place_order(change_package.account_id, 'purchase', 'package', p.package_id, o.offer, 1, o.price, o.price - billing._offer_price(o, p.auto_renew AND NOT o.cut_off), NULL, NULL,
 		format('package "%s", from the end of package %s on', o.offer, p.package_id), false, change_package.at);
@@ -433,7 +447,6 @@ BEGIN
 	id := billing._add_package(change_package.account_id, o, p.region, change_package.resources, p.valid_until,
 		billing._after_terms(p.valid_until, 1, o.term, a.time_zone, o.month_end), p.auto_renew AND NOT o.cut_off, paid.money, paid.voucher_amount,
 		paid.order_id, p.package_id, change_package.at);
-	UPDATE billing.package x SET auto_renew = false WHERE x.account_id = change_package.account_id AND x.package_id = p.package_id;
 	PERFORM billing._answer_request(change_package.account_id, change_package.key, to_jsonb(id));
 	RETURN id;
 END

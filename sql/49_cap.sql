@@ -75,13 +75,7 @@ DECLARE
 	answer jsonb;
 	id bigint;
 BEGIN
-	PERFORM billing._check_installed();
-	IF at IS NULL OR at NOT BETWEEN '1970-01-01' AND '3000-01-01' THEN
-		RAISE EXCEPTION 'a cap can not be set at %', coalesce(at::text, 'NULL') USING
-			ERRCODE = 'invalid_parameter_value',
-			DETAIL = 'Caps are set between the years 1970 and 3000.',
-			HINT = 'Leave at out, or give the instant from which the cap is in force.';
-	END IF;
+	PERFORM billing._check_instant('set_usage_cap', set_usage_cap.at);
 	PERFORM billing._lock_account(set_usage_cap.account_id);
 	answer := billing._claim_request(set_usage_cap.account_id, set_usage_cap.key, 'set_usage_cap', jsonb_build_object('meter', set_usage_cap.meter,
 		'quantity', set_usage_cap.quantity, 'action', set_usage_cap.action, 'period', set_usage_cap.period, 'resource', set_usage_cap.resource),

@@ -110,6 +110,8 @@ BEGIN
 	SELECT * INTO STRICT p FROM billing.package x WHERE x.account_id = _renew_package.account_id AND x.package_id = _renew_package.package_id;
 	SELECT x.package_id INTO next FROM billing.package x WHERE x.account_id = p.account_id AND x.renews = p.package_id AND x.state = 'pending';
 	IF next IS NOT NULL THEN
+		-- what was paid takes the place of a renewal, and of the flag if that was set since
+		UPDATE billing.package x SET auto_renew = false WHERE x.account_id = p.account_id AND x.package_id = p.package_id AND x.auto_renew;
 		PERFORM billing._start_package(p.account_id, next, trigger_at);
 		RETURN;
 	ELSIF NOT p.auto_renew THEN
@@ -158,14 +160,14 @@ LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 	WITH started AS (
-		UPDATE billing.package p SET state = 'active', valid_from = starts,
-			valid_until = billing._after_terms(starts, 1, p.term, a.time_zone, p.month_end)
+		UPDATE billing.package p SET state = 'active', valid_from = _start_package.starts,
+			valid_until = billing._after_terms(_start_package.starts, 1, p.term, a.time_zone, p.month_end)
 		FROM billing.account a
 		WHERE p.account_id = _start_package.account_id AND p.package_id = _start_package.package_id AND a.account_id = p.account_id
 		RETURNING p.account_id, p.package_id
 	)
-	UPDATE billing.package_resource r SET bound_at = starts FROM started s WHERE r.account_id = s.account_id AND r.package_id = s.package_id;
-	SELECT billing._end_cut_off(_start_package.account_id, _start_package.package_id, starts)
+	UPDATE billing.package_resource r SET bound_at = _start_package.starts FROM started s WHERE r.account_id = s.account_id AND r.package_id = s.package_id;
+	SELECT billing._end_cut_off(_start_package.account_id, _start_package.package_id, _start_package.starts)
 $fn$;
 COMMENT ON FUNCTION billing._start_package(bigint, bigint, timestamptz) IS 'lets a package that waits for the end of another one start sooner';
 

@@ -82,17 +82,28 @@ BEGIN
 		FROM usable k JOIN way w USING (account_id)
 		WHERE k.deductible IS NOT NULL
 		GROUP BY k.account_id
+	), flagged AS MATERIALIZED (
+		SELECT f.* FROM billing._renewable_packages(account_from, account_to) f WHERE chosen IS NULL
+	), asked AS MATERIALIZED (
+		-- what is asked of them at most, by accounts in which something runs out or is uncovered
+		SELECT f.account_id, f.package_id, sum(k.deductible * c.factor) AS units, bool_or(d.is_uncovered) AS is_uncovered
+		FROM flagged f
+		LEFT JOIN eased e USING (account_id)
+		JOIN billing._package_scopes(account_from, account_to) c USING (account_id, package_id)
+		JOIN usable k ON k.account_id = f.account_id AND k.meter = c.meter AND coalesce(c.region, k.region) = k.region
+			AND coalesce(c.resource, k.resource) = k.resource
+		CROSS JOIN LATERAL (SELECT e.steps IS NULL OR EXISTS (SELECT FROM unnest(e.steps) d
+			WHERE d.item = k.item AND d.source IS NULL AND d.quantity > 0)) d(is_uncovered)
+		WHERE e.steps IS NULL OR f.is_used_up
+		GROUP BY f.account_id, f.package_id
 	), put_off AS MATERIALIZED (
 		-- accounts in which a package may have to renew itself first: theirs is another pass
 		SELECT f.account_id
-		FROM billing._renewable_packages(account_from, account_to) f
-		JOIN usable k USING (account_id)
-		LEFT JOIN eased e USING (account_id)
-		WHERE chosen IS NULL AND (e.steps IS NULL AND (e.account_id IS NOT NULL OR f.is_used_up)
-			OR f.valid_until > billing.cycle_start(the_cycle) AND f.valid_until < billing.cycle_start(the_cycle + 1)
-			OR f.is_used_up AND EXISTS (SELECT FROM unnest(e.steps) d WHERE d.item = k.item AND d.source IS NULL AND d.quantity > 0)
-				AND EXISTS (SELECT FROM billing._package_scopes(f.account_id, f.account_id + 1) c WHERE c.package_id = f.package_id
-					AND c.meter = k.meter AND coalesce(c.region, k.region) = k.region AND coalesce(c.resource, k.resource) = k.resource))
+		FROM flagged f
+		LEFT JOIN asked d USING (account_id, package_id)
+		WHERE f.account_id IN (SELECT k.account_id FROM usable k) AND f.valid_until > billing.cycle_start(the_cycle) AND f.valid_until < billing.cycle_start(the_cycle + 1)
+			OR f.is_used_up AND d.is_uncovered
+			OR NOT f.is_used_up AND d.units > f.remaining
 	), known AS MATERIALIZED (
 		SELECT k.* FROM usable k WHERE k.account_id NOT IN (SELECT p.account_id FROM put_off p)
 	), waiting AS MATERIALIZED (

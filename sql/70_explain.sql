@@ -16,74 +16,7 @@ $fn$;
 COMMENT ON FUNCTION billing._tier_steps(billing.tariff, numeric, numeric)
 	IS 'tier by tier, what it costs that a quantity goes from one value to another; from NULL: the counter is new and was worth nothing, whatever quantity 0 costs';
 
-CREATE FUNCTION billing._explain_deduction(account_id bigint, charge_id bigint)
-	RETURNS TABLE (step integer, what text, quantity numeric, price numeric, amount numeric, detail text)
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-	WITH charge AS (
-		SELECT c.*, d.size, d.told, d.size - coalesce((SELECT sum(x.units) FROM billing.charge x
-			WHERE x.account_id = c.account_id AND x.source = c.source AND x.source_id = c.source_id AND x.charge_id < c.charge_id), 0) AS left_before
-		FROM billing.charges c
-		CROSS JOIN LATERAL (
-			SELECT p.size, format('package %s "%s", valid from %s to %s', p.package_id, p.offer, p.valid_from, p.valid_until) AS told
-			FROM billing.package p WHERE c.source = 'package' AND p.account_id = c.account_id AND p.package_id = c.source_id
-			UNION ALL
-			SELECT a.size, format('term %s of subscription %s, valid from %s to %s', a.term, a.subscription_id, a.valid_from, a.valid_until)
-			FROM billing.allowance a WHERE c.source = 'allowance' AND a.account_id = c.account_id AND a.allowance_id = c.source_id) d
-		WHERE c.account_id = _explain_deduction.account_id AND c.charge_id = _explain_deduction.charge_id
-	)
-	SELECT r.* FROM charge c
-	CROSS JOIN LATERAL (VALUES
-		(1, 'usage', c.quantity, NULL::numeric, NULL::numeric, format('%s%s%s, settled with the cycle of %s', c.meter, CASE WHEN c.region <> '' THEN ' in ' || c.region ELSE '' END,
-			CASE WHEN c.resource <> '' THEN ' by ' || c.resource ELSE '' END, c.cycle_start)),
-		(2, c.source, c.size, NULL, NULL, c.told),
-		(3, 'left before', c.left_before, NULL, NULL, NULL),
-		(4, 'deducted', c.units, NULL, NULL, CASE WHEN c.units <> c.quantity THEN format('%s units of usage, by the factor of its offer', c.quantity) END),
-		(5, 'left after', c.left_before - c.units, NULL, NULL, NULL),
-		(6, 'posted', NULL, NULL, c.amount, 'what is deducted costs nothing')) r
-$fn$;
-COMMENT ON FUNCTION billing._explain_deduction(bigint, bigint) IS 'part of billing.explain_charge(): a charge that took usage from an allowance or a package';
-
-CREATE FUNCTION billing._explain_uncovered(account_id bigint, charge_id bigint, first_at timestamptz, last_at timestamptz)
-	RETURNS TABLE (step integer, what text, quantity numeric, price numeric, amount numeric, detail text)
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-	WITH scope AS MATERIALIZED (
-		SELECT * FROM billing._package_scopes(_explain_uncovered.account_id, _explain_uncovered.account_id + 1)
-	)
-	SELECT 1, 'deducted', d.quantity, NULL::numeric, NULL::numeric, format('by charge %s, from %s %s', d.charge_id, d.source, d.source_id)
-	FROM (SELECT x.* FROM billing.charge c JOIN billing.charge x USING (account_id, cycle, meter, region, resource)
-		WHERE c.account_id = _explain_uncovered.account_id AND c.charge_id = _explain_uncovered.charge_id AND x.source IN ('allowance', 'package')
-		ORDER BY x.charge_id) d
-	UNION ALL
-	SELECT 1, 'not deducted', NULL, NULL, NULL, format('package %s "%s": %s', n.package_id, n.offer, n.reason)
-	FROM (SELECT p.package_id, p.offer, CASE
-			WHEN NOT EXISTS (SELECT FROM scope s WHERE s.package_id = p.package_id) THEN 'it is bound to no resource'
-			WHEN NOT EXISTS (SELECT FROM scope s WHERE s.package_id = p.package_id AND s.meter = c.meter) THEN format('it does not cover "%s"', c.meter)
-			WHEN NOT EXISTS (SELECT FROM scope s WHERE s.package_id = p.package_id AND s.meter = c.meter AND coalesce(s.region, c.region) = c.region)
-				THEN format('it does not cover region "%s"', c.region)
-			WHEN NOT EXISTS (SELECT FROM scope s WHERE s.package_id = p.package_id AND s.meter = c.meter AND coalesce(s.region, c.region) = c.region
-					AND coalesce(s.resource, c.resource) = c.resource) THEN format('it is not bound to resource "%s"', c.resource)
-			WHEN p.valid_from > first_at OR p.valid_until <= last_at THEN format('it is valid from %s to %s', p.valid_from, p.valid_until)
-			WHEN NOT EXISTS (SELECT FROM scope s WHERE s.package_id = p.package_id AND s.resource = c.resource AND s.bound_at <= first_at) AND p.max_resources IS NOT NULL
-				THEN 'its resource was bound later'
-			WHEN p.requires_plan IS NOT NULL AND NOT billing._plan_times(p.account_id, p.requires_plan) @> tstzrange(first_at, last_at, '[]')
-				THEN format('none of the plans that it needs was active: %s', array_to_string(p.requires_plan, ', '))
-			WHEN billing._suspended_times(p.account_id) && tstzrange(first_at, last_at, '[]') THEN 'the account was suspended'
-			WHEN p.used = p.size THEN 'it was used up'
-			ELSE 'other usage came before it' END AS reason
-		FROM billing.package p
-		JOIN billing.charge c ON c.account_id = p.account_id AND c.charge_id = _explain_uncovered.charge_id
-		WHERE p.account_id = _explain_uncovered.account_id AND p.state <> 'refunded'
-			AND (p.meter = c.meter OR p.valid_from <= last_at AND p.valid_until > first_at)
-		ORDER BY p.package_id) n
-$fn$;
-COMMENT ON FUNCTION billing._explain_uncovered(bigint, bigint, timestamptz, timestamptz)
-	IS 'part of billing.explain_charge(): what was deducted beside a charge of the tariff, and why no more was';
-
-CREATE FUNCTION billing.explain_charge(account_id bigint, charge_id bigint)
+CREATE FUNCTION billing._explain_tariff(account_id bigint, charge_id bigint)
 	RETURNS TABLE (step integer, what text, quantity numeric, price numeric, amount numeric, detail text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -101,27 +34,8 @@ DECLARE
 	closes timestamptz;
 	places integer;
 BEGIN
-	PERFORM billing._check_installed();
-	SELECT * INTO c FROM billing.charges x
-	WHERE x.account_id = explain_charge.account_id AND x.charge_id = explain_charge.charge_id;
-	IF NOT FOUND THEN
-		PERFORM 1 FROM billing.account a WHERE a.account_id = explain_charge.account_id;
-		IF NOT FOUND THEN
-			PERFORM billing._unknown_account(explain_charge.account_id);
-		END IF;
-		RAISE EXCEPTION 'account % has no charge %', explain_charge.account_id, explain_charge.charge_id USING
-			ERRCODE = 'no_data_found',
-			DETAIL = 'A charge is named by its account and its number.',
-			HINT = format('SELECT charge_id FROM billing.charges WHERE account_id = %s;', explain_charge.account_id);
-	END IF;
-	IF c.source IN ('fee', 'adjustment') THEN
-		RETURN QUERY SELECT 1, c.source, c.quantity, NULL::numeric, c.amount, format('%s %s: %s', c.amount, c.currency, c.reason);
-		RETURN;
-	END IF;
-	IF c.source IN ('allowance', 'package') THEN
-		RETURN QUERY SELECT * FROM billing._explain_deduction(c.account_id, c.charge_id);
-		RETURN;
-	END IF;
+	SELECT * INTO STRICT c FROM billing.charges x
+	WHERE x.account_id = _explain_tariff.account_id AND x.charge_id = _explain_tariff.charge_id;
 	SELECT * INTO STRICT p FROM billing.price x WHERE x.price_id = c.source_id;
 	SELECT * INTO STRICT l FROM billing.price_line x WHERE x.line_id = p.line_id;
 	SELECT k.decimals INTO STRICT places FROM billing.currency k WHERE k.currency = c.currency;
@@ -163,8 +77,8 @@ BEGIN
 				CASE WHEN c.region <> '' THEN ' in ' || c.region ELSE '' END,
 				CASE WHEN c.resource <> '' THEN ' by ' || c.resource ELSE '' END,
 				CASE WHEN seen.events > 0 THEN format(' from %s to %s', seen.first_at, seen.last_at) ELSE '' END, c.cycle_start,
-				CASE WHEN seen.events = 0 OR seen.quantity <> c.quantity THEN ', with events that could not be rated before' ELSE '' END) END;
-	RETURN QUERY SELECT * FROM billing._explain_uncovered(c.account_id, c.charge_id, seen.first_at, seen.last_at) WHERE seen.events > 0;
+				CASE WHEN EXISTS (SELECT FROM billing._explain_deductions(c.account_id, c.charge_id)) THEN ', less what was deducted'
+					WHEN seen.events = 0 OR seen.quantity <> c.quantity THEN ', with events that could not be rated before' ELSE '' END) END;
 	RETURN QUERY SELECT 2, 'price', NULL::numeric, NULL::numeric, NULL::numeric,
 		format('price %s: %s; %s counter of each %s, valid from %s%s', p.price_id, p.tariff, l.counter, l.scope, p.valid_from,
 			CASE WHEN billing._is_conditional(p.properties, p.weekdays, p.time_from, p.time_to)
@@ -196,7 +110,50 @@ BEGIN
 			ELSE format('%s %s = round(%s) - %s posted before', c.amount, c.currency, line.exact + c.exact_amount, line.posted) END;
 END
 $fn$;
-COMMENT ON FUNCTION billing.explain_charge(bigint, bigint) IS 'how a charge came about: usage, what was deducted and why no more was, price, tiers, what was posted before';
+COMMENT ON FUNCTION billing._explain_tariff(bigint, bigint)
+	IS 'part of billing.explain_charge(): usage, price, tiers, what was posted before';
+
+CREATE FUNCTION billing.explain_charge(account_id bigint, charge_id bigint)
+	RETURNS TABLE (step integer, what text, quantity numeric, price numeric, amount numeric, detail text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+#variable_conflict use_column
+DECLARE
+	c record;
+	steps integer := 0;
+BEGIN
+	PERFORM billing._check_installed();
+	SELECT * INTO c FROM billing.charges x
+	WHERE x.account_id = explain_charge.account_id AND x.charge_id = explain_charge.charge_id;
+	IF NOT FOUND THEN
+		PERFORM 1 FROM billing.account a WHERE a.account_id = explain_charge.account_id;
+		IF NOT FOUND THEN
+			PERFORM billing._unknown_account(explain_charge.account_id);
+		END IF;
+		RAISE EXCEPTION 'account % has no charge %', explain_charge.account_id, explain_charge.charge_id USING
+			ERRCODE = 'no_data_found',
+			DETAIL = 'A charge is named by its account and its number.',
+			HINT = format('SELECT charge_id FROM billing.charges WHERE account_id = %s;', explain_charge.account_id);
+	END IF;
+	CASE c.source
+		WHEN 'adjustment' THEN
+			RETURN QUERY SELECT 1, c.source, c.quantity, NULL::numeric, c.amount, format('%s %s: %s', c.amount, c.currency, c.reason);
+		WHEN 'fee' THEN
+			RETURN QUERY SELECT * FROM billing._explain_fee(c.account_id, c.charge_id) e ORDER BY e.step;
+		WHEN 'tariff' THEN
+			IF c.quantity <> 0 THEN
+				RETURN QUERY SELECT * FROM billing._explain_waterfall(c.account_id, c.charge_id) e ORDER BY e.step;
+				GET DIAGNOSTICS steps = ROW_COUNT;
+			END IF;
+			RETURN QUERY SELECT steps + e.step, e.what, e.quantity, e.price, e.amount, e.detail FROM billing._explain_tariff(c.account_id, c.charge_id) e;
+		ELSE
+			RETURN QUERY SELECT * FROM billing._explain_deduction(c.account_id, c.charge_id) e ORDER BY e.step;
+	END CASE;
+END
+$fn$;
+COMMENT ON FUNCTION billing.explain_charge(bigint, bigint)
+	IS 'how a charge came about: what was deducted before it, and why not more; usage, price, tiers, what was posted before; of an order its price, discount and voucher';
 
 CREATE FUNCTION billing.quote(account_id bigint, meter text, quantity billing.quantity, region text DEFAULT '',
 	properties jsonb DEFAULT NULL, at timestamptz DEFAULT now())

@@ -66,7 +66,7 @@ BEGIN
 			HINT = 'SELECT * FROM billing.upcoming_until(now() + interval ''7 days'');';
 	END IF;
 	RETURN QUERY SELECT u.account_id, u.subject, u.subject_id, u.what, u.due_at, u.detail
-		FROM billing.upcoming u WHERE u.due_at < until ORDER BY u.due_at, u.account_id, u.subject, u.subject_id;
+		FROM billing.upcoming u WHERE u.due_at < until OR u.due_at IS NULL ORDER BY u.due_at NULLS FIRST, u.account_id, u.subject, u.subject_id, u.what;
 END
 $fn$;
-COMMENT ON FUNCTION billing.upcoming_until(timestamptz) IS 'what falls due before an instant, if nothing is paid or renewed until then; in order';
+COMMENT ON FUNCTION billing.upcoming_until(timestamptz) IS 'what falls due before an instant, or with the next usage, if nothing is paid or renewed until then; in order';

@@ -1,5 +1,6 @@
--- A real price table as a catalogue: what Tencent Cloud EdgeOne takes, in USD, for layer 7 traffic and
--- requests outside its plans ("Fees for Out-of-plan Resource Usage (Pay-as-You-Go)"; 1 TB = 1000 GB).
+-- A real price table as a catalogue: what Tencent Cloud EdgeOne takes, in USD, for its plans, and for layer 7 traffic
+-- and requests outside of them ("Fees for Out-of-plan Resource Usage (Pay-as-You-Go)"; 1 TB = 1000 GB).
+-- What a customer does with it: docs/examples/edgeone_customer.sql.
 --
 --   psql -f docs/examples/edgeone.sql      after CREATE EXTENSION billing and billing.install()
 
@@ -23,3 +24,20 @@ INSERT INTO billing.price (meter, region, currency, tariff) VALUES
 -- Requests cost the same everywhere: region '' (the default) is any region.
 INSERT INTO billing.price (meter, currency, tariff) VALUES
 	('edge_requests', 'USD', 'graduated per 10000: 0.0071 beyond');
+
+-- Plans last from day T to day T of the next month; what they include is not carried over.  A month that lacks the day
+-- spills over: 31 March to 1 May.  The downgrade of the policy "plan" needs the free one.
+INSERT INTO billing.plan (plan, product, currency, fee, term, month_end, rank, expiry_policy) VALUES
+	('free', 'edgeone', 'USD', 0, NULL, 'clamp', 0, NULL),
+	('personal', 'edgeone', 'USD', 4.2, '1 month', 'spill', 1, 'plan'),
+	('basic', 'edgeone', 'USD', 57, '1 month', 'spill', 2, 'plan'),
+	('standard', 'edgeone', 'USD', 590, '1 month', 'spill', 3, 'plan');
+INSERT INTO billing.plan_allowance (plan, meter, quantity) VALUES
+	('personal', 'edge_traffic', 50e9), ('personal', 'edge_requests', 3e6),
+	('basic', 'edge_traffic', 500e9), ('basic', 'edge_requests', 20e6),
+	('standard', 'edge_traffic', 3e12), ('standard', 'edge_requests', 50e6);
+
+-- Extra packages: 12 months, 5 % off for those that renew themselves.  Their prices are not printed; these are made up.
+INSERT INTO billing.package_offer (offer, product, meter, size, term, price, currency, requires_plan, auto_renew_discount, month_end) VALUES
+	('traffic-100GB', 'edgeone', 'edge_traffic', 100e9, '12 months', 6, 'USD', '{personal,basic,standard}', 0.05, 'spill'),
+	('traffic-500GB', 'edgeone', 'edge_traffic', 500e9, '12 months', 28, 'USD', '{personal,basic,standard}', 0.05, 'spill');

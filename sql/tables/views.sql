@@ -44,6 +44,7 @@ SELECT u.account_id, u.meter, u.region, u.resource, date_trunc('hour', u.event_t
 		WHEN 'max' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
 		WHEN 'percentile' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
 		WHEN 'peak_mean' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
+		WHEN 'time_weighted' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC) FILTER (WHERE b.is_billed))[1]
 		WHEN 'last' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC) FILTER (WHERE b.is_billed))[1]
 		WHEN 'unique' THEN count(DISTINCT CASE WHEN m.unique_property IS NULL THEN u.resource ELSE u.properties ->> m.unique_property END) FILTER (WHERE b.is_billed)
 		ELSE coalesce(sum(u.quantity) FILTER (WHERE b.is_billed), 0) END AS clean_quantity,
@@ -80,6 +81,7 @@ SELECT u.account_id, u.meter, u.region, u.resource,
 		WHEN 'max' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
 		WHEN 'percentile' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
 		WHEN 'peak_mean' THEN coalesce(max(u.quantity) FILTER (WHERE b.is_billed), 0)
+		WHEN 'time_weighted' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC) FILTER (WHERE b.is_billed))[1]
 		WHEN 'last' THEN (array_agg(u.quantity ORDER BY u.event_time DESC, u.event_key DESC) FILTER (WHERE b.is_billed))[1]
 		WHEN 'unique' THEN count(DISTINCT CASE WHEN m.unique_property IS NULL THEN u.resource ELSE u.properties ->> m.unique_property END) FILTER (WHERE b.is_billed)
 		ELSE coalesce(sum(u.quantity) FILTER (WHERE b.is_billed), 0) END AS clean_quantity,
@@ -338,24 +340,3 @@ COMMENT ON COLUMN billing.notices.cause IS 'what it was written for; never twice
 COMMENT ON COLUMN billing.notices.text IS 'the text that was given to the mailer, or would be now';
 COMMENT ON COLUMN billing.notices.claimed_at IS 'when a mailer took it';
 COMMENT ON COLUMN billing.notices.acknowledged_at IS 'when it was delivered';
-
-CREATE OR REPLACE VIEW billing.upcoming WITH (security_invoker = true) AS
-SELECT s.account_id, 'account'::text AS subject, s.account_id::text AS subject_id, t.action || coalesce(' ' || t.argument, '') AS what,
-	greatest(s.next_at, (SELECT max(o.until) FROM billing.lifecycle_override o
-		WHERE o.account_id = s.account_id AND o.subject = 'account' AND o.until > s.next_at)) AS due_at,
-	format('overdue since %s, balance %s; paid by then it does not happen', s.overdue_since, s.balance) AS detail
-FROM billing.account_state s
-JOIN billing.lifecycle l USING (lifecycle_id)
-CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
-WHERE s.next_at IS NOT NULL AND t.step = s.step + 1
-UNION ALL
-SELECT i.account_id, 'account', i.account_id::text, 'invoice due', i.due_at,
-	format('invoice %s of %s; unpaid then, the account is overdue', i.number, i.total)
-FROM billing.invoice i WHERE i.awaits_due;
-COMMENT ON VIEW billing.upcoming IS 'who will be warned, restricted, suspended or released, and when, if nothing is paid until then';
-COMMENT ON COLUMN billing.upcoming.account_id IS 'the account';
-COMMENT ON COLUMN billing.upcoming.subject IS 'account, subscription or package';
-COMMENT ON COLUMN billing.upcoming.subject_id IS 'which one';
-COMMENT ON COLUMN billing.upcoming.what IS 'what will happen';
-COMMENT ON COLUMN billing.upcoming.due_at IS 'the last instant to prevent it; an override counted in';
-COMMENT ON COLUMN billing.upcoming.detail IS 'why';

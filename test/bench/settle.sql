@@ -12,8 +12,9 @@ INSERT INTO billing.price (meter, currency, tariff) VALUES
 -- As open_account() would, but in two statements: opening is not what is timed here.
 INSERT INTO billing.account (account_id, name, currency, time_zone, policy, opened_at)
 SELECT n, 'account ' || n, 'USD', 'UTC', 'account', :'hour' FROM generate_series(1, :accounts) n;
-INSERT INTO billing.account_state (account_id, invoice_period, next_invoice_at)
-SELECT n, p.period_start, p.period_end
+-- With a credit limit: that all become overdue in one hour is what timers.sql is for.
+INSERT INTO billing.account_state (account_id, credit_limit, invoice_period, next_invoice_at)
+SELECT n, 1000000, p.period_start, p.period_end
 FROM billing.period_of('month', :'hour', 'UTC') p CROSS JOIN generate_series(1, :accounts) n;
 
 INSERT INTO billing.usage (account_id, meter, region, resource, event_time, event_key, quantity)
@@ -32,7 +33,7 @@ SELECT extract(epoch FROM clock_timestamp() - :'begun') * 1000 AS ours \gset
 -- as many rows as ours has written, with the same columns and the same primary keys
 CREATE TABLE bare_charge (LIKE billing.charge INCLUDING IDENTITY INCLUDING DEFAULTS, PRIMARY KEY (account_id, charge_id));
 CREATE TABLE bare_transfer (LIKE billing.transfer INCLUDING IDENTITY INCLUDING DEFAULTS, PRIMARY KEY (account_id, transfer_id));
-CREATE TABLE bare_position (LIKE billing.position, PRIMARY KEY (account_id, line_id, period_start, resource, price_id));
+CREATE TABLE bare_position (LIKE billing.position INCLUDING DEFAULTS, PRIMARY KEY (account_id, line_id, period_start, resource, price_id));
 SELECT (SELECT count(*) FROM billing.charge) AS charges, (SELECT count(*) FROM billing.transfer) AS transfers,
 	(SELECT count(*) FROM billing.position) AS positions,
 	(SELECT count(*) FROM billing.account_state WHERE balance <> 0) AS balances \gset

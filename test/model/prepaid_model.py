@@ -5,7 +5,7 @@ run_random_year.py plays the same streams of calls and usage in the database and
 """
 import calendar
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
 from fractions import Fraction as F
 from zoneinfo import ZoneInfo
@@ -437,13 +437,15 @@ class Account:
 
     # --- packages ---
 
-    def not_bindable(self, row, resources, since, until):
+    def not_bindable(self, row, resources, since, until, before=None):
         """Codes for resources that a package of that offer can not have from since to until."""
         codes = set()
         if any(r not in self.resources for r in resources):
             codes.add("UB050")
-        if not row.stackable and any(set(p.bound) & set(resources) for p in self.packages if p.row.meter == row.meter
-                                     and p.state == "active" and p.valid_until > since and p.valid_from < until):
+        if not row.stackable and any(set(p.bound) & set(resources) for p in self.packages if p is not before and p.row.meter == row.meter
+                                     and p.state in ("pending", "active") and p.valid_from < until
+                                     # one that has ended and is still to be renewed will be there again
+                                     and (p.valid_until > since or p.auto_renew)):
             codes.add("UB051")
         return codes
 
@@ -464,7 +466,7 @@ class Account:
             codes.add("UB051")
         if auto_renew and row.cut_off:
             codes.add("UB055")
-        if auto_renew and row.scope == "type" and any(p.auto_renew and p.row.meter == row.meter for p in self.packages):
+        if auto_renew and row.scope == "type" and self.flagged_by_type(row.meter):
             codes.add("UB056")
         since = term_start(at, row.starts, self.zone)
         until = term_end(since, 1, row.term, self.zone, row.month_end)
@@ -490,22 +492,51 @@ class Account:
             raise Refused("UB057")
         return self.packages[-1 - latest]
 
+    def flagged_by_type(self, meter):
+        return [p for p in self.packages if p.auto_renew and p.row.meter == meter and p.row.scope == "type"]
+
     def is_over(self, p, at):
-        return p.state != "active" or p.valid_until <= at
+        return p.state not in ("pending", "active") or p.valid_until <= at
+
+    def successor(self, p):
+        """The package that was ordered to take over from one."""
+        return next((n for n in self.packages if n.renews == p.id and n.state == "pending"), None)
+
+    def change_package(self, at, latest, offer, resources):
+        p, resources = self.package(latest), resources or []
+        codes = {"UB058"} if self.is_over(p, at) else set()
+        row = self.catalogue.sold(offer, self.currency, at)
+        if row is None or row.meter != p.row.meter or self.successor(p):
+            raise Refused("UB061", *codes)
+        if p.region not in (row.regions or ("",)):
+            codes.add("UB052")
+        if row.requires_plan and not self.has_plan(row.requires_plan, at):
+            codes.add("UB053")
+        if len(resources) > (row.max_resources or 0):
+            codes.add("UB054")
+        codes |= self.not_bindable(row, resources, p.valid_until, FOREVER, p)
+        auto_renew = p.auto_renew and not row.cut_off
+        if auto_renew and row.scope == "type" and any(other is not p for other in self.flagged_by_type(row.meter)):
+            codes.add("UB056")
+        if codes:
+            raise Refused(*codes)
+        order = self.place_order("purchase", offer, 1, row.price, row.price - self.catalogue.offer_price(row, auto_renew), False, False, at)
+        until = term_end(p.valid_until, 1, row.term, self.zone, row.month_end)
+        n = self.add_package(row, p.region, p.valid_until, until, auto_renew, order.money, F(0), dict.fromkeys(resources, p.valid_until), p.id)
+        n.state, p.auto_renew = "pending", False
 
     def set_auto_renew(self, at, latest, enabled):
         p = self.package(latest)
         if enabled:
             codes = {"UB058"} if self.is_over(p, at) else set()
             row = self.catalogue.sold(p.row.offer, self.currency, at)
-            if row is None or p.row.cut_off:
+            if row is None or p.row.cut_off or self.successor(p):
                 codes.add("UB055")
             if codes:
                 raise Refused(*codes)
             if row.scope == "type":
-                for other in self.packages:
-                    if other.row.meter == p.row.meter:
-                        other.auto_renew = False
+                for other in self.flagged_by_type(p.row.meter):
+                    other.auto_renew = False
         p.auto_renew = enabled
 
     def bind_resource(self, at, latest, resource):
@@ -551,6 +582,7 @@ class Account:
 
     def instants(self):
         """When something becomes due."""
+        yield from (p.valid_from for p in self.packages if p.state == "pending")
         yield from (p.valid_until for p in self.packages if p.state == "active")
         yield from (s.renew_at for s in self.subscriptions if s.renew_at)
         yield from (s.paid_until for s in self.subscriptions if s.state == "active" and s.paid_until < FOREVER)
@@ -568,6 +600,9 @@ class Account:
                 self.renew(p, until)
         for p in ending:
             p.state = "expired"
+        for p in self.packages:
+            if p.state == "pending" and p.valid_from <= until:
+                p.state = "active"
 
     def settle(self, cycle, rows):
         """A cycle: first the plans that are due in it, then packages by trigger instant, nearest end, number; then what it costs."""
@@ -579,6 +614,10 @@ class Account:
                 break
             at, _, _, p = min(triggers, key=lambda t: t[:3])
             self.renew(p, at)
+        for p in self.packages:
+            # valid from some instant of this cycle on
+            if p.state == "pending" and p.valid_from < cycle + HOUR:
+                p.state = "active"
         steps, rests, _ = answer
         for row, source, quantity, units in steps:
             source.used += units
@@ -587,6 +626,10 @@ class Account:
             if p.is_used_up:
                 p.state = "exhausted" if p.state == "active" else p.state
                 self.notices["package_exhausted"] += 1
+                following = self.successor(p)
+                # its devices are cut off: nothing more is used that could start the package that is ordered
+                if p.row.cut_off and following and following.valid_from > cycle + HOUR:
+                    self.start(following, cycle + HOUR)
         touched = set()
         for row, rest in zip(rows, rests):
             if rest:
@@ -666,10 +709,10 @@ class Account:
         _, rests, used_up = answer
         found = []
         for p in self.packages:
-            if not p.auto_renew:
+            if p.state == "refunded" or not p.auto_renew and not self.successor(p):
                 continue
             if id(p) not in used_up:
-                if cycle < p.valid_until < cycle + HOUR:
+                if p.auto_renew and cycle < p.valid_until < cycle + HOUR:
                     found.append((p.valid_until, p.valid_until, p.id, p))
                 continue
             # used up: it waits for the first usage that nothing else covers; its own end triggers nothing
@@ -679,13 +722,25 @@ class Account:
                     break
         return found
 
+    def start(self, p, at):
+        """A package that was ordered to take over starts sooner."""
+        p.state, p.valid_from, p.valid_until = "active", at, term_end(at, 1, p.row.term, self.zone, p.row.month_end)
+        p.bound = dict.fromkeys(p.bound, at)
+
     def renew(self, p, at):
+        following = self.successor(p)
+        if following:  # it was paid before
+            p.auto_renew = False
+            self.start(following, at)
+            return
         row = self.catalogue.sold(p.row.offer, self.currency, at)
         p.auto_renew = False
         try:
             if row is None or row.requires_plan and not self.has_plan(row.requires_plan, at):
                 raise Refused("")
             price = self.catalogue.offer_price(row, True)
+            # the price is today's, size and validity stay
+            row = replace(row, **{name: getattr(p.row, name) for name in ("size", "term", "month_end", "max_resources", "cut_off")})
             self.place_order("renewal", row.offer, 1, row.price, row.price - price, False, True, at)
         except Refused:
             self.notices["renewal_failed"] += 1

@@ -46,13 +46,13 @@ class World:
                     if region and rng.random() < 0.5:
                         continue
                     uppers = sorted(rng.sample(range(5, 400), rng.randint(0, 3)))
-                    worth = 1 if meter == "requests" else F(1, 10)
+                    worth = F(1, 5) if meter == "requests" else F(1, 50)
                     tiers = tuple((F(u) if u else None, worth * F(rng.randint(1, 999), 1000) * 10**(2 - decimals)) for u in uppers + [None])
                     c.prices.append(Price(meter, region, currency, rng.choice(["month", "month", "day"]), rng.choice(["account", "account", "resource"]), Tariff(tiers)))
 
     def make_offers(self, rng):
         c = self.catalogue
-        terms = [(1, "months"), (1, "months"), (3, "months"), (12, "months"), (3, "days"), (10, "days"), (30, "days"), (60, "hours"), (200, "hours")]
+        terms = [(1, "months"), (1, "months"), (3, "months"), (12, "months"), (5, "days"), (10, "days"), (30, "days"), (130, "hours"), (400, "hours")]
         for number in range(20):
             name = f"P{number:02d}"
             meter = rng.choice(["traffic", "traffic", "requests", "device"])
@@ -64,7 +64,8 @@ class World:
             starts = "now" if term[1] == "hours" or rng.random() < 0.75 else "day" if term[1] == "days" or rng.random() < 0.5 else "month"
             shared = dict(meter=meter, size=size, term=term, regions=regions, max_resources=rng.randint(1, 3) if bound else None,
                           stackable=meter != "device",
-                          requires_plan=rng.choice([None, None, None, ("A", "B"), ("B", "C", "E")]), scope="package" if meter == "device" else "type", cut_off=cut_off,
+                          requires_plan=rng.choice([None, None, None, None, ("A", "B"), ("B", "C", "E")]),
+                          scope="package" if meter == "device" or rng.random() < 0.2 else "type", cut_off=cut_off,
                           month_end=rng.choice(["clamp", "spill", "days 30"]), starts=starts, priority=rng.choice([0, 0, 0, 0, 1, -1]))
             changes = [(None, False)]
             if rng.random() < 0.4:  # another price; or not sold any more, and in the end sold again
@@ -72,8 +73,10 @@ class World:
                 if rng.random() < 0.3:
                     changes.append((self.start + YEAR * rng.random(), False))
             for valid_from, withdrawn in changes:
+                if valid_from and rng.random() < 0.3:  # what renews itself keeps the old one
+                    shared.update(size=size * 2, term=rng.choice(terms) if starts == "now" else term)
                 for currency, decimals in c.decimals.items():
-                    price = cents(rng, 0.5 if meter == "requests" else 1, 20, 2) * 10**(2 - decimals)
+                    price = cents(rng, 2, 20, 2) * 10**(2 - decimals)
                     own = rng.random() < 0.2
                     c.offers.append(Offer(offer=name, currency=currency, valid_from=valid_from, withdrawn=withdrawn, price=price,
                                           discount=rng.choice([F(0), F(5, 100), F(5, 100), F(125, 1000)]),
@@ -86,14 +89,15 @@ class World:
                 c.coverage[name] = covered
 
     def make_plans(self, rng):
-        terms = {"A": (1, "months"), "B": (1, "months"), "C": (10, "days"), "D": (60, "hours"), "E": None, "F": (14, "days"), "G": (3, "days")}
+        terms = {"A": (1, "months"), "B": (1, "months"), "C": (10, "days"), "D": (130, "hours"), "E": None, "F": (14, "days"), "G": (5, "days")}
         for name, term in terms.items():
             trial = name == "F"
-            fee = F(0) if term is None or trial else cents(rng, 0, 12, 2)
+            fee = F(0) if term is None or trial else cents(rng, 1, 12, 2)
             fees = (("USD", fee),) if name == "G" else (("USD", fee), ("JPY", fee * 100))
             allowances = {(rng.choice(list(self.catalogue.meters)), rng.choice(REGIONS)): F(rng.randint(2, 90), rng.choice([1, 10])) for _ in range(rng.randint(0, 3))}
             self.catalogue.plans[name] = Plan(
-                plan=name, fees=fees, term=term, month_end=rng.choice(["clamp", "spill", "days 30"]), starts="now" if name in "DEG" else rng.choice(["now", "now", "day"]),
+                plan=name, fees=fees, term=term, month_end=rng.choice(["clamp", "spill", "days 30"]),
+                starts="now" if name in "DEG" else rng.choice(["now", "now", "day"]),
                 renewable=not trial, has_grace=name in "BC", discounts=((3, F(1, 10)), (12, F(15, 100))) if name in "AC" else (),
                 allowances=tuple((m, r, q) for (m, r), q in sorted(allowances.items())))
 
@@ -117,15 +121,15 @@ class Stream:
         self.since = self.instant()  # the first order
         self.since = min(self.since, world.start + 60 * DAY)
         self.make_money()
-        for _ in range(rng.choice([0, 1, 2, 5])):
+        for _ in range(rng.choice([1, 2, 3, 6])):
             self.subscribe()
         for _ in range(rng.randint(8, 25)):
             self.purchase()
-        for _ in range(rng.randint(0, 14)):
+        for _ in range(rng.randint(0, 7)):
             self.add(self.instant(), "set_auto_renew", latest=rng.choice([0, 0, 0, 1, 2, 3]), enabled=rng.random() < 0.7)
-        for _ in range(rng.randint(0, 6)):
+        for _ in range(rng.randint(0, 3)):
             self.add(self.instant(), "bind_resource", latest=rng.randint(0, 3), resource=rng.choice(RESOURCES))
-        for _ in range(rng.randint(0, 6)):
+        for _ in range(rng.randint(0, 3)):
             self.add(self.instant(), "refund_package", latest=rng.randint(0, 2))
         for hour in self.busy:
             for _ in range(rng.choice([0, 1, 2, 4, 8])):
@@ -146,7 +150,7 @@ class Stream:
 
     def make_money(self):
         rng, unit = self.rng, self.unit
-        rich = rng.choice([10, 30, 100, 300])
+        rich = rng.choice([15, 30, 60, 100])
         self.add(self.world.start + timedelta(minutes=5), "top_up", amount=rng.randint(1, rich) * F(unit))
         for _ in range(rng.randint(5, 25)):
             self.add(self.instant(), "top_up", amount=cents(rng, 0.01, rich, 2) * unit)
@@ -179,10 +183,31 @@ class Stream:
         since = term_start(at, row.starts, self.zone)
         until = term_end(since, 1, row.term, self.zone, row.month_end)
         self.held.append((since, until, row))
+        self.soon(max(at, since), until, row)
         for edge in (since, until):  # used about its start and its end
             if hour_of(edge) in self.world.busy:
                 for _ in range(rng.randint(0, 3)):
                     self.use(edge + rng.choice([0, -1, 1]) * timedelta(microseconds=1) if rng.random() < 0.3 else edge + timedelta(minutes=rng.uniform(-30, 30)), row)
+
+    def soon(self, since, until, row):
+        """What the owner of a package does with it."""
+        rng = self.rng
+
+        def some():
+            return since + (until - since) * rng.random() * rng.choice([0.01, 0.5, 1])
+
+        if rng.random() < 0.4:
+            self.add(some(), "set_auto_renew", latest=rng.choice([0, 0, 1]), enabled=rng.random() < 0.7)
+        if row.max_resources and rng.random() < 0.5:
+            self.add(some(), "bind_resource", latest=rng.choice([0, 0, 0, 1]), resource=rng.choice(RESOURCES))
+        if rng.random() < 0.2:
+            like = rng.choice([o for o in self.world.catalogue.offers if o.meter == row.meter and o.regions in (row.regions, None)] or [row])
+            self.add(some(), "change_package", latest=rng.choice([0, 0, 0, 1]), offer=like.offer,
+                     resources=rng.sample(RESOURCES, min(4, rng.randint(0, like.max_resources or 0))) or None)
+            if rng.random() < 0.3:
+                self.add(some(), "set_auto_renew", latest=rng.choice([0, 1]), enabled=True)
+        if rng.random() < 0.15:
+            self.add(some(), "refund_package", latest=rng.choice([0, 0, 1]))
 
     def subscribe(self):
         rng = self.rng

@@ -143,7 +143,7 @@ def play(world):
     psql("\n".join(catalogue(world)))
     opened = [f"SELECT billing.open_account(name => 'a', account_id => {n}, time_zone => '{s.zone}', currency => '{s.currency}', credit_limit => {sql(s.credit_limit)},"
               f" at => {sql(world.start)});" for n, s in world.accounts.items()]
-    opened += [f"INSERT INTO billing.resource (account_id, resource, kind, state, since, added_at) VALUES ({n}, '{r}', 'device', 'active', {sql(world.start)}, {sql(world.start)});"
+    opened += [f"SELECT billing.{call}({n}, '{r}', {kind}at => {sql(world.start)});" for call, kind in (("add_resource", "'device', "), ("activate_resource", ""))
                for n, s in world.accounts.items() for r in s.resources]
     psql("\n".join(opened))
     numbers = Counter()
@@ -198,10 +198,12 @@ def found():
     for a, balance, packages, flags in query("SELECT account_id, balance, packages, flags FROM played.ring ORDER BY account_id, ring"):
         have[int(a)]["rings"].append((F(balance), int(packages), int(flags)))
     for a, offer, region, size, used, since, until, state, renew, money, voucher in query(
-            "SELECT account_id, offer, region, size, used, valid_from, valid_until, state, auto_renew, price_paid, voucher_paid FROM billing.package ORDER BY account_id, package_id"):
+            "SELECT account_id, offer, region, size, used, valid_from, valid_until, state, auto_renew, price_paid, voucher_paid"
+            " FROM billing.package ORDER BY account_id, package_id"):
         have[int(a)]["packages"].append((offer, region, F(size), near(F(used)), instant(since), instant(until), state, renew == "t", F(money), F(voucher)))
-    for a, resource, number_of, at in query("SELECT account_id, resource, n, bound_at FROM billing.package_resource JOIN (SELECT account_id, package_id,"
-                                            " row_number() OVER (PARTITION BY account_id ORDER BY package_id) - 1 AS n FROM billing.package) p USING (account_id, package_id) ORDER BY 1, 3, 2"):
+    for a, resource, number_of, at in query(
+            "SELECT account_id, resource, n, bound_at FROM billing.package_resource JOIN (SELECT account_id, package_id,"
+            " row_number() OVER (PARTITION BY account_id ORDER BY package_id) - 1 AS n FROM billing.package) p USING (account_id, package_id) ORDER BY 1, 3, 2"):
         have[int(a)]["bindings"].append((int(number_of), resource, instant(at)))
     for a, kind, product, quantity, list_price, discount, voucher, money, automatic, at in query(
             "SELECT account_id, kind, product, quantity, list_price, discount, voucher_amount, money, automatic, at FROM billing.purchase ORDER BY account_id, order_id"):
@@ -209,17 +211,22 @@ def found():
     for a, meter, source, quantity, units, amount in query(
             "SELECT account_id, meter, source, sum(quantity), coalesce(sum(units), 0), sum(amount) FROM billing.charge GROUP BY 1, 2, 3 ORDER BY 1, 3, 2"):
         have[int(a)]["charges"].append((meter, source, near(F(quantity)), near(F(units)), F(amount)))
-    for a, plan, state, renew, terms, since, until in query("SELECT account_id, plan, state, auto_renew, paid_terms, anchor, paid_until FROM billing.subscription ORDER BY account_id, subscription_id"):
+    for a, plan, state, renew, terms, since, until in query(
+            "SELECT account_id, plan, state, auto_renew, paid_terms, anchor, paid_until FROM billing.subscription ORDER BY account_id, subscription_id"):
         have[int(a)]["subscriptions"].append((plan, state, renew == "t", int(terms), instant(since), instant(until)))
     for a, meter, region, size, used, since, until in query(
             "SELECT account_id, meter, region, size, used, valid_from, valid_until FROM billing.allowance ORDER BY account_id, subscription_id, term, meter, region"):
         have[int(a)]["allowances"].append((meter, region, F(size), near(F(used)), instant(since), instant(until)))
     for a, remaining in query("SELECT account_id, remaining FROM billing.voucher ORDER BY account_id, voucher_id"):
         have[int(a)]["vouchers"].append(F(remaining))
-    for a, kind, count in query("SELECT account_id, kind, count(*) FROM billing.notice WHERE kind IN ('package_exhausted', 'package_renewed', 'renewal_failed') GROUP BY 1, 2 ORDER BY 1, 2"):
+    for a, kind, count in query(
+            "SELECT account_id, kind, count(*) FROM billing.notice WHERE kind IN ('package_exhausted', 'package_renewed', 'renewal_failed')"
+            " GROUP BY 1, 2 ORDER BY 1, 2"):
         have[int(a)]["notices"].append((kind, int(count)))
     for problem, a, detail in query("SELECT * FROM billing.verify()"):
         have[int(a or 0)]["verify()"].append((problem, detail))
+    for a, error in query("SELECT account_id, error FROM billing.quarantine"):
+        have[int(a)]["quarantine"].append(error)
     return have
 
 
@@ -241,6 +248,7 @@ def wanted(account):
                        for a in sorted(account.allowances, key=lambda a: (a.subscription.id, a.valid_from, a.meter, a.region))],
         "vouchers": [v.remaining for v in account.vouchers],
         "notices": sorted(account.notices.items()),
+        "quarantine": [],
         "verify()": [],
     }
 

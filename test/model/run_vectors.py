@@ -29,10 +29,11 @@ REASONS = OrderedDict([
     ('tier_progressive[+]package|package_then_attained|burn_down|bucket_deduct|free_then|package_|rollover', 'packages: the waterfall'),
     ('tier_progressive_incremental[+]free', 'the free part scales with another meter'),
     ('percentage', 'a free part counted over all events: each knows only one'),
-    ('graduated_prorated|proration|day_count|agg_prorated|period|recurrence|month_grid|prepaid_term|term_price|'
+    ('prepaid_term|term_price|proration_upgrade|refund', 'plans: those that fit stand in test/pgtap/plans*.sql by their id'),
+    ('graduated_prorated|proration|day_count|agg_prorated|period|recurrence|month_grid|'
      'included_days|tenure|recurring|entitlement_period', 'terms and proration'),
     ('graduated_negative', 'a negative quantity is refused; rate_between takes usage back'),
-    ('refund|mode_change', 'refunds'),
+    ('mode_change', 'refunds'),
     ('percentile|peak_|daily_peak|month_top5|storage_|valid_days|agg_|commit_floor_max|hourly_ceil|usage.rollup|metered|'
      'traffic_estimate|min_quantity|unit_conversion|unit_config|sum_linear', 'quantities: meters and conversions'),
     ('time_band', 'prices by time of day'),

@@ -4,9 +4,9 @@ SELECT billing.install(start => '2023-01-01');
 INSERT INTO billing.meter (meter, unit, aggregation, leaves_out) VALUES ('traffic', 'GB', 'sum', '{"attack": true}'), ('requests', 'request', 'count', '{"attack": true}'),
 	('peak', 'Gbps', 'max', '{"attack": true}'), ('seats', 'seat', 'last', '{"attack": true}'), ('p95', 'Mbps', 'percentile', '{"attack": true}'),
 	('unique', 'address', 'unique', '{"attack": true}'), ('each', 'payment', 'sum', '{"by": {"rule": "bot"}}'), ('model', 'token', 'sum', '{"attack": true}'),
-	('unpriced', 'GB', 'sum', '{"attack": true}'), ('all', 'GB', 'sum', NULL);
-INSERT INTO billing.price (meter, currency, tariff, post) SELECT m, 'USD', 'graduated: 1 beyond', CASE WHEN m IN ('p95', 'unique') THEN 'counter' ELSE 'cycle' END
-FROM unnest(ARRAY['traffic', 'requests', 'peak', 'seats', 'p95', 'unique', 'all']) m;
+	('unpriced', 'GB', 'sum', '{"attack": true}'), ('level', 'GB-hours', 'time_weighted', '{"attack": true}'), ('all', 'GB', 'sum', NULL);
+INSERT INTO billing.price (meter, currency, tariff, post) SELECT m, 'USD', 'graduated: 1 beyond', CASE WHEN m IN ('p95', 'unique', 'level') THEN 'counter' ELSE 'cycle' END
+FROM unnest(ARRAY['traffic', 'requests', 'peak', 'seats', 'p95', 'unique', 'level', 'all']) m;
 INSERT INTO billing.price (meter, currency, tariff) VALUES ('each', 'USD', 'graduated each: flat 0.5 + 1 beyond');
 INSERT INTO billing.price (meter, currency, tariff, properties) VALUES ('model', 'USD', 'graduated: 1 beyond', '{"size": "s"}'), ('model', 'USD', 'graduated: 2 beyond', '{"size": "l"}');
 SELECT billing.open_account(name => 'a', account_id => n, at => '2023-01-01') FROM generate_series(1, 9) n;
@@ -85,13 +85,17 @@ CALL billing.run('2023-01-04 04:00');
 SELECT is(t.charged(6, 'new'), 1::numeric, 'its price rates the rest');
 
 -- late, and read when the period closes
+SELECT t.flagged(8, 'level', q, at::timestamptz, p::jsonb) FROM (VALUES (2, '2023-01-05 00:00', NULL), (50, '2023-01-05 01:00', '{"attack": true}'), (0, '2023-01-05 03:00', NULL)) u(q, at, p);
 SELECT t.flagged(1, 'p95', 900, '2023-01-01 00:10', '{"attack": true}');
 SELECT t.flagged(1, 'traffic', 900, '2023-01-01 00:10', '{"attack": true}');
 CALL billing.run('2023-02-01 01:00');
 SELECT t.same($$SELECT meter, sum(quantity), sum(amount) FROM billing.charges WHERE account_id = 1 AND meter IN ('p95', 'unique', 'traffic') GROUP BY 1 ORDER BY 1$$,
 	$$VALUES ('p95', 3, 3), ('traffic', 6, 6), ('unique', 3, 3)$$, 'windows are read without it; late flagged usage changes nothing');
+SELECT is(t.charged(8), 6::numeric, 'a level that is left out is no level');
+SELECT t.flagged(8, 'level', 50, '2023-01-05 02:00', '{"attack": true}');
 SELECT t.flagged(7, 'p95', 5, '2023-02-01 00:10', '{"attack": true}');
 CALL billing.run('2023-03-02');
+SELECT is(t.charged(8), 6::numeric, 'nor is a late one');
 SELECT is_empty('SELECT FROM billing.position WHERE account_id = 7', 'an account with nothing else has no position');
 
 -- the rule does not change once something depends on it

@@ -141,6 +141,7 @@ SELECT is(billing.cancel_subscription(11, t.sub(11), false, at => '2024-01-03'),
 -- one that waits for its resource
 INSERT INTO billing.plan (plan, product, currency, fee, term, starts, provisioned, refund) VALUES ('proxy', 'Aegis', 'USD', 100, '1 month', 'day', true, 'used value');
 INSERT INTO billing.plan_allowance (plan, meter, quantity) VALUES ('proxy', 'traffic', 7);
+SELECT billing.add_resource(12, 'p1', 'proxy', at => '2024-01-01'), billing.add_resource(13, 'p2', 'proxy', at => '2024-01-01');
 SELECT billing.subscribe(12, 'proxy', 'p1', terms => 2, auto_renew => true, at => '2024-01-01');
 SELECT t.same('SELECT state, term, paid_terms, renew_at FROM billing.subscriptions WHERE account_id = 12', $$VALUES ('provisioning', NULL::integer, 0, NULL::timestamptz)$$, 'paid, and not begun');
 CALL billing.run('2024-06-20');

@@ -16,6 +16,8 @@ INSERT INTO billing.plan_discount VALUES ('personal', 12, 0.1);
 INSERT INTO billing.plan_allowance (plan, meter, quantity) VALUES ('personal', 'traffic', 50);
 SELECT billing.open_account(name => 'a', account_id => n, at => '2023-01-01') FROM generate_series(1, 3) n;
 SELECT billing.top_up(1, 1000, at => '2023-01-01'), billing.top_up(2, 100, at => '2023-01-01');
+SELECT billing.add_resource(1, 'p', 'proxy', at => '2023-01-01'), billing.add_resource(2, 'theirs', 'proxy', at => '2023-01-01'), billing.add_resource(1, 'gone', 'proxy', at => '2023-01-01'),
+	billing.remove_resource(1, 'gone', at => '2023-01-01');
 ALTER TABLE billing.subscription ALTER COLUMN subscription_id RESTART WITH 101;
 SELECT billing.subscribe(1, 'personal', key => 'k', at => '2023-01-01');							-- 101
 SELECT billing.subscribe(1, 'trial', at => '2023-01-01'), billing.subscribe(1, 'free', at => '2023-01-01');		-- 102, 103
@@ -47,6 +49,8 @@ SELECT t.refuses($$SELECT billing.subscribe(1, 'personal', options => '[1]', at 
 SELECT t.refuses($$SELECT billing.subscribe(1, 'trial', auto_renew => true, at => '2023-01-02')$$, 'UB043', 'trial', 'a trial that renews itself');
 SELECT t.refuses($$SELECT billing.subscribe(1, 'free', auto_renew => true, at => '2023-01-02')$$, 'UB043', 'free', 'a plan without end that does');
 SELECT t.refuses($$SELECT billing.subscribe(1, 'proxy', at => '2023-01-02')$$, 'UB048', 'proxy', 'a plan for a resource without one');
+SELECT t.refuses(format('SELECT billing.subscribe(1, %L, %L, at => %L)', p, r, '2023-01-02'), 'UB021', r, format('plan %s for resource %s', p, r))
+	FROM unnest(ARRAY['proxy', 'basic']) p, unnest(ARRAY['nosuch', 'theirs', 'gone']) r;
 SELECT t.refuses($$SELECT billing.subscribe(2, 'other', terms => 2, at => '2023-01-02')$$, 'UB011', '90', 'more than there is: the balance is named');
 SELECT matches(t.error_of($$SELECT billing.subscribe(2, 'other', terms => 2, at => '2023-01-02')$$), '30.00 USD is missing', 'and how much is missing');
 SELECT t.refuses($$SELECT billing.subscribe(1, 'basic', voucher => '7', at => '2023-01-02')$$, 'UB034', '7', 'an unknown voucher');
@@ -112,6 +116,14 @@ SELECT lives_ok($$INSERT INTO billing.plan_price (plan, currency, valid_from, fe
 SELECT lives_ok($$INSERT INTO billing.plan_discount VALUES ('personal', 24, 0.2)$$, 'and a discount');
 SELECT lives_ok($$UPDATE billing.plan SET fee = 501 WHERE plan = 'yearly'$$, 'a plan without subscriptions may change');
 SELECT lives_ok($$DELETE FROM billing.plan WHERE plan = 'yearly'$$, 'and go');
+
+-- a suspended account: renewal and refund go on, the rest does not
+UPDATE billing.account_state SET state = 'suspended' WHERE account_id = 1;
+SELECT t.refuses($$SELECT billing.subscribe(1, 'basic', at => '2023-01-02')$$, 'UB020', '1', 'suspended: to subscribe');
+SELECT t.refuses($$SELECT billing.change_plan(1, 104, 'top', at => '2023-01-02')$$, 'UB020', '1', 'suspended: to change');
+SELECT t.refuses($$SELECT billing.set_subscription_auto_renew(1, 101, true, at => '2023-01-02')$$, 'UB020', '1', 'suspended: the flag');
+SELECT lives_ok($$SELECT billing.renew_subscription(1, 104, at => '2023-01-02')$$, 'suspended: a renewal is a way out');
+UPDATE billing.account_state SET state = 'active' WHERE account_id = 1;
 
 -- what a retry gets: also of calls that gave nothing back
 SELECT is(billing.change_plan(1, 107, 'basic', key => 'c', at => '2023-01-02'), NULL, 'scheduled');
