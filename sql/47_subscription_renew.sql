@@ -117,8 +117,8 @@ BEGIN
 			SELECT w.* INTO s FROM billing.subscription w
 			WHERE w.account_id = due.account_id AND w.subscription_id = due.subscription_id AND w.renew_at = instant;
 			CONTINUE WHEN NOT FOUND;
-			IF s.state NOT IN ('active', 'grace') THEN
-				UPDATE billing.subscription w SET renew_at = NULL WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
+			IF s.state NOT IN ('active', 'grace') OR EXISTS (SELECT FROM billing.account_state x WHERE x.account_id = s.account_id AND x.state = 'closed') THEN
+				UPDATE billing.subscription w SET auto_renew = false, renew_at = NULL WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
 			ELSIF billing._renew(s.account_id, s.subscription_id, 1, NULL, true, instant) IS NULL THEN
 				UPDATE billing.subscription w SET renew_at = NULL, renewal_failed_at = instant
 				WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;

@@ -33,8 +33,11 @@ AS $fn$
 	FROM billing.package p JOIN billing.shard h ON p.account_id >= h.account_from AND p.account_id < h.account_to
 	WHERE NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = p.account_id)
 		AND (p.used = p.size AND p.state IN ('pending', 'active') OR p.used < p.size AND p.state = 'exhausted'
-			OR p.state = 'active' AND p.valid_until <= billing.cycle_start(h.timers_through)
-			OR p.state = 'pending' AND p.valid_from <= billing.cycle_start(h.timers_through)
+			-- one that was ordered for the past waits for the next ring
+			OR (p.state = 'active' AND p.valid_until <= billing.cycle_start(h.timers_through)
+				OR p.state = 'pending' AND p.valid_from <= billing.cycle_start(h.timers_through))
+				AND NOT EXISTS (SELECT FROM billing.charge c WHERE c.account_id = p.account_id AND c.source = 'fee' AND c.source_id = p.order_id
+					AND c.cycle >= h.timers_through)
 			OR p.state = 'refunded' AND (p.used > 0 OR p.auto_renew))
 	UNION ALL
 	SELECT 'package flags', p.account_id, format('%s packages of "%s" renew themselves', count(*), p.meter)

@@ -98,5 +98,16 @@ CALL billing.run('2023-07-22');
 SELECT is(t.used(6), '{9.5,0,0,0}', 'a refunded package covers nothing');
 SELECT t.refuses_all_of_it(format('SELECT billing.refund_package(7, %s, at => %L)', t.package(7, 1), '2023-07-22'), 'UB060', t.package(7, 1)::text, 'B1.3-32, (b-z) used partly: no refund');
 SELECT is(billing.refund_package(7, t.package(7, 3), key => 'r', at => '2023-07-22'), billing.refund_package(7, t.package(7, 3), key => 'r', at => '2023-07-23'), 'a refund with a key is given once');
+-- an order for the past: its end is found by the next ring
+SELECT billing.purchase_package(20, 'T10', at => '2023-02-01');
+SELECT billing.purchase_package(21, 'T10', at => '2023-07-21');
+SELECT t.use(20, 'traffic', 3, '2023-02-10 10:10');
+SELECT t.verify_is_empty();
+CALL billing.run('2023-07-23');
+SELECT t.same('SELECT t.used(20), t.states(20), t.states(21)', $$VALUES ('{3}'::numeric[], '{expired}'::text[], '{active}'::text[])$$, 'an order for the past covers late usage of its time, and is over');
+SELECT t.verify_is_empty();
+UPDATE billing.package SET state = 'active' WHERE account_id = 20;
+SELECT isnt_empty($$SELECT * FROM billing.verify() WHERE problem = 'package state' AND account_id = 20$$, 'verify() sees one that is still active after that');
+UPDATE billing.package SET state = 'expired' WHERE account_id = 20;
 SELECT t.verify_is_empty();
 SELECT * FROM finish();

@@ -136,5 +136,20 @@ SELECT t.use(8, 'vau', 11, '2023-10-04 16:10');
 CALL billing.run('2023-10-04 17:00');
 SELECT is(t.states(8), '{"active, renews",exhausted,exhausted,active,"active, renews","active, renews"}', 'packages of two types renew in one cycle');
 SELECT is((SELECT array_agg(product ORDER BY order_id) FROM billing.orders WHERE account_id = 8 AND automatic), '{V10,R3}', 'in the order of their instants');
+-- both triggers in one cycle: what comes first counts
+SELECT billing.purchase_package(n, 'T10', auto_renew => true, at => '2023-10-04 17:30') FROM generate_series(9, 11) n;
+CALL billing.run('2023-11-04 17:00');
+SELECT t.use(9, 'traffic', 11, '2023-11-04 17:10');
+SELECT t.use(10, 'traffic', 10, '2023-11-04 17:10');
+SELECT t.use(10, 'traffic', 1, '2023-11-04 17:40');
+SELECT t.use(11, 'traffic', 9, '2023-11-04 17:10');
+SELECT t.use(11, 'traffic', 12, '2023-11-04 17:40');
+CALL billing.run('2023-11-04 18:00');
+SELECT t.same($$SELECT account_id, used, valid_from, state, auto_renew FROM billing.packages WHERE account_id IN (9, 10, 11) ORDER BY account_id, package_id$$,
+	$$VALUES (9, 10, '2023-10-04 17:30+00'::timestamptz, 'exhausted', false), (9, 1, '2023-11-04 17:10+00', 'active', true),
+		(10, 10, '2023-10-04 17:30+00', 'exhausted', false), (10, 1, '2023-11-04 17:40+00', 'active', true),
+		(11, 9, '2023-10-04 17:30+00', 'expired', false), (11, 10, '2023-11-04 17:30+00', 'exhausted', false), (11, 2, '2023-11-04 17:40+00', 'active', true)$$,
+	'B1.4-34: whichever comes first, end and exhaustion in one cycle; one that ended renews at its end and then by exhaustion');
+SELECT is((SELECT array_agg(cause ORDER BY notice_id) FROM billing.notices WHERE account_id = 11 AND kind = 'package_renewed'), '{expiry,exhaustion}', 'as the notices tell');
 SELECT t.verify_is_empty();
 SELECT * FROM finish();

@@ -95,11 +95,12 @@ SELECT is((SELECT money FROM billing.orders WHERE account_id = 15 AND automatic)
 SELECT is((SELECT count(*) FROM billing.notices WHERE account_id = 16 AND kind LIKE 'renewal%'), 0::bigint, 'nobody is told of what was not asked for');
 -- an account that is closed, although it has credit
 SELECT billing.purchase_package(n, 'T100', auto_renew => true, at => '2024-11-25') FROM generate_series(17, 18) n;
+SELECT billing.subscribe(17, 'personal', auto_renew => true, at => '2024-11-25');
 SELECT billing.set_credit_limit(n, 50, at => '2024-11-25'), billing.pay_out(n, t.balance(n), at => '2024-11-25') FROM generate_series(17, 18) n;
 SELECT billing.close_account(n, at => '2024-11-25 10:00') FROM generate_series(17, 18) n;
 SELECT t.use(17, 'traffic', 101, '2024-11-25 10:10');
 CALL billing.run('2024-12-26');
 SELECT is(ARRAY[t.states(17), t.states(18)], '{{exhausted},{expired}}', 'packages of a closed account do not renew themselves');
-SELECT is(t.balance(17), -0.1, 'what it still uses is billed');
+SELECT is(t.balance(17), -0.1, 'what it still uses is billed, and its plan not renewed either');
 SELECT t.verify_is_empty();
 SELECT * FROM finish();
