@@ -26,7 +26,9 @@ NOT_COMPARED = {'expression': 'the sum in words', 'with_A': 'adds the figure of 
 
 # why the rest is no matter of a tariff, by the start of the model's name
 REASONS = OrderedDict([
-    ('tier_progressive[+]package|package_then_attained|burn_down|bucket_deduct|free_then|package_|rollover', 'packages: the waterfall'),
+    ('package_then_attained|burn_down|free_then|package_|plan_plus|binding', 'plans and packages: those that fit stand in test/pgtap/packages*.sql by their id; '
+     'the rest refills itself, merges or is a level that a grant limits'),
+    ('tier_progressive[+]package|bucket_deduct|rollover', 'a package of a file system beside another meter; buckets that are refilled or go below 0'),
     ('tier_progressive_incremental[+]free', 'the free part scales with another meter'),
     ('percentage', 'a free part counted over all events: each knows only one'),
     ('prepaid_term|term_price|proration_upgrade|refund', 'plans: those that fit stand in test/pgtap/plans*.sql by their id'),
@@ -43,7 +45,7 @@ REASONS = OrderedDict([
     ('overdue|cron', 'lifecycle and clock: test/pgtap/lifecycle_vectors.sql'),
     ('delta_rating', 'a minimum that is due in the last run only: settlement'),
     ('ledger|credit|wallet|topup|auto_topup|balance|alloc|source|dest|amount|coupon|discount|tax|invoice|threshold|'
-     'commit|plan_plus|charge_minimum|quota|sum|binding', 'money and plans around the price'),
+     'commit|charge_minimum|quota|sum', 'money and plans around the price'),
 ])
 
 
