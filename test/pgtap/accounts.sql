@@ -40,7 +40,7 @@ SELECT t.refuses($$SELECT billing.open_account(name => 'x', credit_limit => 'Inf
 SELECT t.refuses($$SELECT billing.open_account(name => 'x', account_id => 0)$$, '22023', '0', 'number 0 stands for everyone');
 SELECT t.refuses($$SELECT billing.open_account(name => 'x', account_id => -5)$$, '22023', '-5', 'negative number');
 SELECT t.refuses($$SELECT billing.open_account(name => 'x', account_id => 3)$$, '23505', '3', 'a number twice');
-SELECT t.refuses($$SELECT billing.open_account(name => NULL)$$, '22023', '', 'no name');
+SELECT t.refuses($$SELECT billing.open_account(name => NULL)$$, '22023', 'an account can not be opened with name NULL', 'no name');
 SELECT t.refuses($$SELECT billing.open_account(name => 'x', parent_id => 999)$$, 'UB001', '999', 'unknown parent');
 SELECT t.refuses($$SELECT billing.open_account(name => 'x', policy => 'nosuch')$$, '22023', 'nosuch', 'unknown policy');
 SELECT t.refuses($$SELECT billing.open_account(name => 'x', payment_terms => '-1 day')$$, '22023', 'x', 'negative payment terms');
