@@ -474,6 +474,7 @@ AS $fn$
 DECLARE
 	first record;
 	second record;
+	waited bigint[] := CASE WHEN with_unrated THEN billing._waiting_for_levels(account_from, account_to) END;
 BEGIN
 	-- renewals take the money that is there before the cycle's charges do, plans before packages
 	PERFORM billing._renew_subscriptions(account_from, account_to, billing.cycle_start(the_cycle + 1) - interval '1 microsecond', at);
@@ -486,6 +487,7 @@ BEGIN
 		accounts := accounts + second.accounts;
 		charges := charges + second.charges;
 	END IF;
+	PERFORM billing._keep_levels(the_cycle, account_from, account_to, waited);
 	PERFORM billing._count_new_caps(the_cycle, account_from, account_to, at);
 END
 $fn$;

@@ -44,88 +44,200 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._check_windowed_price(record) IS 'raises 22023 or UB007 for a price of a windowed meter that posts with every cycle, has conditions where a level holds, or goes back behind what is settled';
 
-CREATE FUNCTION billing._levels(account_id bigint, meter text, through integer, until timestamptz)
-	RETURNS TABLE (region text, resource text, price_id bigint, held_from timestamptz, held_until timestamptz, level numeric)
-LANGUAGE sql STABLE ROWS 100
-SET search_path = pg_catalog, pg_temp
+-- not pinned: meant to be inlined
+CREATE FUNCTION billing._windows(account_from bigint, account_to bigint, closes timestamptz)
+	RETURNS TABLE (account_id bigint, line_id bigint, period_start timestamptz, period_end timestamptz, resource text, price_id bigint, closes_at timestamptz,
+		meter text, currency text, scope text, time_zone text, aggregation text, owner bigint)
+LANGUAGE sql STABLE
 AS $fn$
-	WITH said AS MATERIALIZED (
-		-- of two levels of one instant the one of the greater key counts
-		SELECT DISTINCT ON (u.region, u.resource, u.event_time) u.region, u.resource, u.event_time, u.quantity
-		FROM billing.usage u
-		WHERE u.account_id = _levels.account_id AND u.meter = _levels.meter AND billing.cycle_of(u.arrived, u.event_time) < through
-			AND u.event_time < until AND billing._is_billed(u.properties, (SELECT m.leaves_out FROM billing.meter m WHERE m.meter = _levels.meter))
-			AND NOT EXISTS (SELECT FROM billing.unrated r WHERE (r.account_id, r.meter, r.event_key, r.event_time)
-				= (u.account_id, u.meter, u.event_key, u.event_time))
-		ORDER BY u.region, u.resource, u.event_time, u.event_key DESC
-	), held AS (
-		SELECT s.*, lead(s.event_time, 1, until) OVER (PARTITION BY s.region, s.resource ORDER BY s.event_time) AS held_until FROM said s
-	), span AS MATERIALIZED (
-		SELECT r.region, s.* FROM (SELECT DISTINCT s.region FROM said s) r
-		CROSS JOIN billing.account a
-		CROSS JOIN LATERAL billing._price_spans(_levels.account_id, _levels.meter, r.region, a.currency, '') s
-		WHERE a.account_id = _levels.account_id
-	)
-	SELECT h.region, h.resource, s.price_id, greatest(h.event_time, s.valid_from), least(h.held_until, s.valid_until), h.quantity
-	FROM held h JOIN span s ON s.region = h.region AND s.valid_from < h.held_until AND s.valid_until > h.event_time
-	WHERE h.quantity <> 0
-$fn$;
-COMMENT ON FUNCTION billing._levels(bigint, text, integer, timestamptz)
-	IS 'the levels of a time_weighted meter that are not 0, up to an instant: from when to when, under which price, as the usage of every cycle before one says';
-
-CREATE FUNCTION billing._level_positions(account_id bigint, meter text, since timestamptz, through integer, until timestamptz)
-	RETURNS TABLE (line_id bigint, period_start timestamptz, period_end timestamptz, resource text, price_id bigint)
-LANGUAGE sql STABLE ROWS 100
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-	WITH RECURSIVE walk AS (
-		SELECT l.price_id, l.resource, l.held_until, p.line_id, p.counter, p.scope, a.time_zone, t.period_start, t.period_end
-		FROM billing._levels(_level_positions.account_id, _level_positions.meter, through, until) l
-		JOIN billing.price p USING (price_id)
-		JOIN billing.account a ON a.account_id = _level_positions.account_id
-		CROSS JOIN LATERAL billing.period_of(p.counter, greatest(l.held_from, since), a.time_zone) t
-		WHERE l.held_until > since
+	SELECT o.account_id, o.line_id, o.period_start, o.period_end, o.resource, o.price_id, o.closes_at, l.meter, a.currency, l.scope, a.time_zone, m.aggregation,
+		CASE WHEN EXISTS (SELECT FROM billing.price x WHERE x.meter = l.meter AND x.account_id = o.account_id) THEN o.account_id ELSE 0 END
+	FROM (SELECT p.* FROM billing.position p WHERE p.closes_at = closes AND p.account_id >= account_from AND p.account_id < account_to
 		UNION ALL
-		SELECT w.price_id, w.resource, w.held_until, w.line_id, w.counter, w.scope, w.time_zone, t.period_start, t.period_end
-		FROM walk w CROSS JOIN LATERAL billing.period_of(w.counter, w.period_end, w.time_zone) t
+		SELECT p.* FROM billing.position p WHERE closes IS NULL AND p.account_id >= account_from AND p.account_id < account_to) o
+	JOIN billing.price_line l ON l.line_id = o.line_id
+	JOIN billing.meter m ON m.meter = l.meter
+	JOIN billing.account a ON a.account_id = o.account_id AND a.account_id >= account_from AND a.account_id < account_to
+	WHERE billing._is_windowed(m.aggregation)
+		AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = o.account_id))
+$fn$;
+COMMENT ON FUNCTION billing._windows(bigint, bigint, timestamptz)
+	IS 'the positions of windowed meters that close at an instant (NULL: all there are), and whose prices they have (owner); those of accounts in quarantine wait, unless the range is one account';
+
+CREATE FUNCTION billing._levels(account_from bigint, account_to bigint, closes timestamptz, through integer, until timestamptz)
+	RETURNS TABLE (account_id bigint, meter text, resource text, price_id bigint, said_at timestamptz, held_from timestamptz, held_until timestamptz, level numeric)
+LANGUAGE plpgsql STABLE ROWS 100000
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off	-- what is looked up account by account is so nevertheless, being LATERAL
+SET jit = off
+SET plan_cache_mode = force_generic_plan	-- planned once a session; no number of rows is looked at
+AS $fn$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY WITH key AS MATERIALIZED (
+		-- closing windows are read from the day on in which the first of an account begins
+		SELECT k.*, m.leaves_out, date_trunc('day', k.since, 'UTC') AS day
+		FROM (SELECT w.account_id, w.meter, w.owner, w.currency, CASE WHEN closes IS NULL THEN '-infinity' ELSE min(w.period_start) END AS since
+			FROM billing._windows(account_from, account_to, closes) w
+			WHERE w.aggregation = 'time_weighted' GROUP BY w.account_id, w.meter, w.owner, w.currency) k
+		JOIN billing.meter m USING (meter)
+	), waiting AS MATERIALIZED (
+		SELECT r.account_id, r.meter, r.event_key, r.event_time FROM billing.unrated r
+		WHERE r.account_id >= account_from AND r.account_id < account_to AND r.meter IN (SELECT k.meter FROM key k)
+	), said AS MATERIALIZED (
+		-- of two levels of one instant the one of the greater key counts
+		SELECT DISTINCT ON (e.account_id, e.meter, e.region, e.resource, e.event_time) e.account_id, e.meter, e.owner, e.currency, e.since,
+			e.region, e.resource, e.event_time, e.quantity
+		FROM (SELECT k.account_id, k.meter, k.owner, k.currency, k.since, l.region, l.resource, l.event_time, l.event_key, l.quantity
+			FROM key k
+			CROSS JOIN LATERAL (SELECT * FROM billing.level l WHERE l.account_id = k.account_id AND l.meter = k.meter
+				AND l.next_day >= k.day AND l.day < k.day AND l.quantity <> 0 OFFSET 0) l
+			WHERE closes IS NOT NULL
+			UNION ALL
+			SELECT k.account_id, k.meter, k.owner, k.currency, k.since, u.region, u.resource, u.event_time, u.event_key, u.quantity
+			FROM key k
+			CROSS JOIN LATERAL (SELECT * FROM billing.usage u WHERE u.account_id = k.account_id AND u.meter = k.meter AND u.event_time >= k.day
+				AND u.event_time < until AND billing.cycle_of(u.arrived, u.event_time) < through AND billing._is_billed(u.properties, k.leaves_out) OFFSET 0) u) e
+		WHERE NOT EXISTS (SELECT FROM waiting r WHERE r.account_id = e.account_id AND r.meter = e.meter
+			AND r.event_key = e.event_key AND r.event_time = e.event_time)
+		ORDER BY e.account_id, e.meter, e.region, e.resource, e.event_time, e.event_key DESC
+	), held AS (
+		SELECT s.*, lead(s.event_time, 1, until) OVER (PARTITION BY s.account_id, s.meter, s.region, s.resource ORDER BY s.event_time) AS held_until FROM said s
+	), span AS MATERIALIZED (
+		SELECT r.owner, r.meter, r.region, r.currency, s.valid_from, s.valid_until, s.price_id
+		FROM (SELECT DISTINCT s.owner, s.meter, s.region, s.currency FROM said s) r
+		CROSS JOIN LATERAL billing._price_spans(r.owner, r.meter, r.region, r.currency, '') s
+	)
+	SELECT h.account_id, h.meter, h.resource, s.price_id, h.event_time, greatest(h.event_time, s.valid_from, h.since), least(h.held_until, s.valid_until), h.quantity
+	FROM held h
+	JOIN span s ON s.owner = h.owner AND s.meter = h.meter AND s.region = h.region AND s.currency = h.currency
+		AND s.valid_from < h.held_until AND s.valid_until > h.event_time AND s.valid_until > h.since
+	WHERE h.held_until > h.since;
+END
+$fn$;
+COMMENT ON FUNCTION billing._levels(bigint, bigint, timestamptz, integer, timestamptz)
+	IS 'the levels of time_weighted meters that accounts have in the windows that close at an instant (NULL: in all), up to another: from when to when, under which price, as the usage of every cycle before one says';
+
+CREATE FUNCTION billing._level_positions(account_from bigint, account_to bigint, closes timestamptz, through integer, until timestamptz)
+	RETURNS TABLE (account_id bigint, meter text, line_id bigint, period_start timestamptz, period_end timestamptz, resource text, price_id bigint)
+LANGUAGE sql STABLE ROWS 10000
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
+AS $fn$
+	WITH RECURSIVE held AS MATERIALIZED (
+		SELECT l.account_id, l.meter, l.price_id, l.held_from, l.held_until, p.line_id, p.counter, a.time_zone, CASE p.scope WHEN 'resource' THEN l.resource ELSE '' END AS resource
+		FROM billing._levels(account_from, account_to, closes, through, until) l
+		JOIN billing.price p USING (price_id)
+		JOIN billing.account a ON a.account_id = l.account_id AND a.account_id >= account_from AND a.account_id < account_to
+		WHERE l.level <> 0
+	), first AS MATERIALIZED (
+		SELECT h.counter, h.time_zone, h.held_from, t.period_start, t.period_end
+		FROM (SELECT DISTINCT h.counter, h.time_zone, h.held_from FROM held h) h
+		CROSS JOIN LATERAL billing.period_of(h.counter, h.held_from, h.time_zone) t
+	), period AS (
+		-- each once, for all accounts
+		SELECT f.counter, f.time_zone, f.period_start, f.period_end FROM first f
+		UNION
+		SELECT p.counter, p.time_zone, t.period_start, t.period_end
+		FROM period p CROSS JOIN LATERAL billing.period_of(p.counter, p.period_end, p.time_zone) t
+		WHERE p.period_end < until
+	), walk AS (
+		SELECT h.account_id, h.meter, h.line_id, h.price_id, h.resource, h.counter, h.time_zone, h.held_until, f.period_start, f.period_end
+		FROM held h JOIN first f ON f.counter = h.counter AND f.time_zone = h.time_zone AND f.held_from = h.held_from
+		UNION
+		SELECT w.account_id, w.meter, w.line_id, w.price_id, w.resource, w.counter, w.time_zone, w.held_until, p.period_start, p.period_end
+		FROM walk w JOIN period p ON p.counter = w.counter AND p.time_zone = w.time_zone AND p.period_start = w.period_end
 		WHERE w.held_until > w.period_end
 	)
-	SELECT DISTINCT w.line_id, w.period_start, w.period_end, CASE w.scope WHEN 'resource' THEN w.resource ELSE '' END, w.price_id FROM walk w
+	SELECT DISTINCT w.account_id, w.meter, w.line_id, w.period_start, w.period_end, w.resource, w.price_id FROM walk w
 $fn$;
-COMMENT ON FUNCTION billing._level_positions(bigint, text, timestamptz, integer, timestamptz)
-	IS 'the positions in which a level of a time_weighted meter that is not 0 holds between two instants, as the usage of every cycle before one says';
+COMMENT ON FUNCTION billing._level_positions(bigint, bigint, timestamptz, integer, timestamptz)
+	IS 'the positions in which a level that is not 0 holds, from where the windows begin that close at an instant (NULL: ever) to another, as the usage of every cycle before one says';
 
 CREATE FUNCTION billing._carry_levels(account_from bigint, account_to bigint, timer timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
-DECLARE
-	through constant integer := billing.cycle_of(timer - interval '1 microsecond') + 1;
-	k record;
 BEGIN
 	IF NOT EXISTS (SELECT FROM billing.meter m WHERE m.aggregation = 'time_weighted') THEN
 		RETURN;
 	END IF;
-	FOR k IN SELECT o.account_id, l.meter, min(o.period_start) AS since
-		FROM billing.position o JOIN billing.price_line l USING (line_id) JOIN billing.meter m ON m.meter = l.meter AND m.aggregation = 'time_weighted'
-		WHERE o.closes_at = timer AND o.account_id >= account_from AND o.account_id < account_to
-			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = o.account_id))
-		GROUP BY o.account_id, l.meter
-	LOOP
-		WITH opened AS (
-			INSERT INTO billing.position (account_id, line_id, period_start, resource, price_id, period_end, quantity, exact_amount, posted_amount, closes_at)
-			SELECT k.account_id, w.line_id, w.period_start, w.resource, w.price_id, w.period_end, 0, 0, 0, greatest(w.period_end, timer)
-			-- and one microsecond on, where the next period begins
-			FROM billing._level_positions(k.account_id, k.meter, k.since, through, timer + interval '1 microsecond') w
-			ON CONFLICT DO NOTHING
-			RETURNING price_id
-		)
-		INSERT INTO billing.rated_price (price_id) SELECT DISTINCT o.price_id FROM opened o ON CONFLICT DO NOTHING;
-	END LOOP;
+	WITH opened AS (
+		INSERT INTO billing.position (account_id, line_id, period_start, resource, price_id, period_end, quantity, exact_amount, posted_amount, closes_at)
+		SELECT w.account_id, w.line_id, w.period_start, w.resource, w.price_id, w.period_end, 0, 0, 0, greatest(w.period_end, timer)
+		-- and one microsecond on, where the next period begins
+		FROM billing._level_positions(account_from, account_to, timer, billing.cycle_of(timer - interval '1 microsecond') + 1, timer + interval '1 microsecond') w
+		ON CONFLICT DO NOTHING
+		RETURNING price_id
+	)
+	INSERT INTO billing.rated_price (price_id) SELECT DISTINCT o.price_id FROM opened o ON CONFLICT DO NOTHING;
 END
 $fn$;
 COMMENT ON FUNCTION billing._carry_levels(bigint, bigint, timestamptz)
 	IS 'before positions close at an instant: opens those in which a level of theirs holds on';
+
+CREATE FUNCTION billing._waiting_for_levels(account_from bigint, account_to bigint) RETURNS bigint[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	-- also for a meter that is not there yet, but may be in a moment
+	SELECT array_agg(DISTINCT r.account_id) FROM billing.unrated r
+	WHERE r.account_id >= account_from AND r.account_id < account_to
+		AND NOT EXISTS (SELECT FROM billing.meter m WHERE m.meter = r.meter AND m.aggregation <> 'time_weighted')
+		AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = r.account_id))
+$fn$;
+COMMENT ON FUNCTION billing._waiting_for_levels(bigint, bigint) IS 'accounts with unrated usage that may turn out to be levels';
+
+CREATE FUNCTION billing._keep_levels(the_cycle integer, account_from bigint, account_to bigint, waited bigint[]) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	IF NOT EXISTS (SELECT FROM billing.meter m WHERE m.aggregation = 'time_weighted') THEN
+		RETURN;
+	END IF;
+	WITH said AS MATERIALIZED (
+		SELECT DISTINCT ON (u.account_id, u.meter, u.region, u.resource, date_trunc('day', u.event_time, 'UTC'))
+			u.account_id, u.meter, u.region, u.resource, date_trunc('day', u.event_time, 'UTC') AS day, u.event_time, u.event_key, u.quantity
+		FROM (SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties
+			FROM billing._usage_of(the_cycle, account_from, account_to) u
+			UNION ALL
+			SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties
+			FROM unnest(waited) w(account_id) JOIN billing.usage u USING (account_id)
+			WHERE billing.cycle_of(u.arrived, u.event_time) <= the_cycle) u
+		JOIN billing.meter m ON m.meter = u.meter AND m.aggregation = 'time_weighted'
+		WHERE billing._is_billed(u.properties, m.leaves_out)
+			AND NOT EXISTS (SELECT FROM billing.unrated r WHERE (r.account_id, r.meter, r.event_key, r.event_time)
+				= (u.account_id, u.meter, u.event_key, u.event_time))
+			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = u.account_id))
+		ORDER BY u.account_id, u.meter, u.region, u.resource, 5, u.event_time DESC, u.event_key DESC
+	), before AS (
+		UPDATE billing.level l SET next_day = b.next_day
+		FROM (SELECT l.account_id, l.meter, l.region, l.resource, l.day, s.day AS next_day
+			FROM (SELECT s.*, lag(s.day) OVER (PARTITION BY s.account_id, s.meter, s.region, s.resource ORDER BY s.day) AS said_before FROM said s) s
+			CROSS JOIN LATERAL (SELECT * FROM billing.level l
+				WHERE l.account_id = s.account_id AND l.meter = s.meter AND l.region = s.region AND l.resource = s.resource AND l.day < s.day
+				ORDER BY l.day DESC LIMIT 1) l
+			WHERE l.next_day > s.day AND (s.said_before IS NULL OR s.said_before < l.day)) b
+		WHERE (l.account_id, l.meter, l.region, l.resource, l.day) = (b.account_id, b.meter, b.region, b.resource, b.day)
+	)
+	INSERT INTO billing.level AS l (account_id, meter, region, resource, day, event_time, event_key, quantity, next_day)
+	SELECT s.account_id, s.meter, s.region, s.resource, s.day, s.event_time, s.event_key, s.quantity,
+		least(lead(s.day) OVER (PARTITION BY s.account_id, s.meter, s.region, s.resource ORDER BY s.day), n.day, 'infinity')
+	FROM said s
+	CROSS JOIN LATERAL (SELECT min(l.day) AS day FROM billing.level l
+		WHERE l.account_id = s.account_id AND l.meter = s.meter AND l.region = s.region AND l.resource = s.resource AND l.day > s.day) n
+	ON CONFLICT (account_id, meter, region, resource, day) DO UPDATE
+	SET next_day = excluded.next_day,
+		event_time = CASE WHEN (excluded.event_time, excluded.event_key) > (l.event_time, l.event_key) THEN excluded.event_time ELSE l.event_time END,
+		event_key = CASE WHEN (excluded.event_time, excluded.event_key) > (l.event_time, l.event_key) THEN excluded.event_key ELSE l.event_key END,
+		quantity = CASE WHEN (excluded.event_time, excluded.event_key) > (l.event_time, l.event_key) THEN excluded.quantity ELSE l.quantity END
+	WHERE (excluded.event_time, excluded.event_key) > (l.event_time, l.event_key) OR excluded.next_day <> l.next_day;
+END
+$fn$;
+COMMENT ON FUNCTION billing._keep_levels(integer, bigint, bigint, bigint[])
+	IS 'keeps the last level of each day that a cycle has settled, and of accounts whose usage waited all there are: where windows begin to be read';
 
 CREATE FUNCTION billing._reopen_levels(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -152,36 +264,47 @@ $fn$;
 COMMENT ON FUNCTION billing._reopen_levels(integer, bigint, bigint, boolean)
 	IS 'has the closed windows of time_weighted meters read again that lie behind a late event of a cycle';
 
-CREATE FUNCTION billing._window_quantities(account_from bigint, account_to bigint, closes timestamptz, through integer)
-	RETURNS TABLE (account_id bigint, line_id bigint, period_start timestamptz, resource text, price_id bigint, quantity numeric)
-LANGUAGE sql STABLE
+CREATE FUNCTION billing._window_events(account_from bigint, account_to bigint, closes timestamptz, through integer)
+	RETURNS TABLE (account_id bigint, owner bigint, meter text, currency text, time_zone text, region text, resource text, event_time timestamptz, event_key text,
+		quantity numeric, properties jsonb)
+LANGUAGE plpgsql STABLE ROWS 100000
 SET search_path = pg_catalog, pg_temp
 SET jit = off
+SET plan_cache_mode = force_generic_plan	-- planned once a session; no number of rows is looked at
 AS $fn$
-	WITH window_ AS MATERIALIZED (
-		SELECT o.account_id, o.line_id, o.period_start, o.period_end, o.resource, o.price_id, l.meter, l.currency, l.scope, a.time_zone,
-			m.aggregation, m.time_unit, m.sample_window, m.percent, m.top_days, m.by_valid_days, m.unique_property, m.leaves_out,
-			CASE WHEN EXISTS (SELECT FROM billing.price x WHERE x.meter = l.meter AND x.account_id = o.account_id) THEN o.account_id ELSE 0 END AS owner
-		FROM (SELECT p.* FROM billing.position p WHERE p.closes_at = closes AND p.account_id >= account_from AND p.account_id < account_to
-			UNION ALL
-			SELECT p.* FROM billing.position p WHERE closes IS NULL AND p.closes_at IS NULL
-				AND p.account_id >= account_from AND p.account_id < account_to) o
-		JOIN billing.price_line l USING (line_id)
-		JOIN billing.meter m ON m.meter = l.meter
-		JOIN billing.account a ON a.account_id = o.account_id
-		WHERE billing._is_windowed(m.aggregation)
-	), level AS MATERIALIZED (
-		SELECT k.account_id, k.meter, s.price_id, s.resource, s.held_from, s.held_until, s.level
-		FROM (SELECT DISTINCT w.account_id, w.meter FROM window_ w WHERE w.aggregation = 'time_weighted') k
-		CROSS JOIN LATERAL billing._levels(k.account_id, k.meter, through, billing.cycle_start(through)) s
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY SELECT DISTINCT w.account_id, w.owner, w.meter, w.currency, w.time_zone, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties
+	FROM billing._windows(account_from, account_to, closes) w
+	JOIN billing.meter m ON m.meter = w.meter
+	JOIN billing.usage u ON u.account_id = w.account_id AND u.meter = w.meter
+		AND u.event_time >= w.period_start AND u.event_time < w.period_end
+	WHERE w.aggregation <> 'time_weighted' AND (closes IS NOT NULL OR w.closes_at IS NULL)
+		AND billing.cycle_of(u.arrived, u.event_time) < through AND billing._is_billed(u.properties, m.leaves_out)
+		AND NOT EXISTS (SELECT FROM billing.unrated r WHERE (r.account_id, r.meter, r.event_key, r.event_time)
+			= (u.account_id, u.meter, u.event_key, u.event_time));
+END
+$fn$;
+COMMENT ON FUNCTION billing._window_events(bigint, bigint, timestamptz, integer)
+	IS 'the events in the windows that close at an instant (NULL: that have closed), but for levels, of the usage of every cycle before one';
+
+CREATE FUNCTION billing._window_quantities(account_from bigint, account_to bigint, closes timestamptz, through integer)
+	RETURNS TABLE (account_id bigint, line_id bigint, period_start timestamptz, resource text, price_id bigint, quantity numeric, is_empty boolean)
+LANGUAGE plpgsql STABLE ROWS 10000
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off	-- windows and what is in them are many or few together, which no statistics tell
+SET jit = off
+SET plan_cache_mode = force_generic_plan	-- planned once a session; no number of rows is looked at
+AS $fn$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY WITH window_ AS MATERIALIZED (
+		SELECT w.*, m.time_unit, m.sample_window, m.percent, m.top_days, m.by_valid_days, m.unique_property
+		FROM billing._windows(account_from, account_to, closes) w JOIN billing.meter m USING (meter)
+		WHERE closes IS NOT NULL OR w.closes_at IS NULL
 	), event AS MATERIALIZED (
-		SELECT DISTINCT w.account_id, w.owner, w.meter, w.currency, w.time_zone, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties
-		FROM window_ w
-		JOIN billing.usage u ON u.account_id = w.account_id AND u.meter = w.meter
-			AND u.event_time >= w.period_start AND u.event_time < w.period_end
-		WHERE w.aggregation <> 'time_weighted' AND billing.cycle_of(u.arrived, u.event_time) < through AND billing._is_billed(u.properties, w.leaves_out)
-			AND NOT EXISTS (SELECT FROM billing.unrated r WHERE (r.account_id, r.meter, r.event_key, r.event_time)
-				= (u.account_id, u.meter, u.event_key, u.event_time))
+		SELECT * FROM billing._window_events(account_from, account_to, closes, through) e
+		WHERE EXISTS (SELECT FROM window_ w WHERE w.aggregation <> 'time_weighted')
 	), span AS MATERIALIZED (
 		SELECT k.owner, k.meter, k.region, k.currency, s.valid_from, s.valid_until, s.price_id
 		FROM (SELECT DISTINCT e.owner, e.meter, e.region, e.currency FROM event e) k
@@ -193,42 +316,72 @@ AS $fn$
 		LEFT JOIN span s ON s.owner = e.owner AND s.meter = e.meter AND s.region = e.region AND s.currency = e.currency
 			AND e.event_time >= s.valid_from AND e.event_time < s.valid_until
 	), member AS (
-		SELECT w.account_id, w.line_id, w.period_start, w.resource, w.price_id, w.aggregation,
+		SELECT w.account_id, w.line_id, w.period_start, w.resource, w.price_id, w.aggregation, w.percent, w.top_days,
 			date_bin(w.sample_window, e.event_time, '2000-01-01 00:00+00') AS sampled_at, (e.event_time AT TIME ZONE w.time_zone)::date AS day,
 			e.quantity, CASE WHEN w.unique_property IS NULL THEN e.resource ELSE e.properties ->> w.unique_property END AS item
 		FROM window_ w
 		JOIN priced e ON e.account_id = w.account_id AND e.price_id = w.price_id AND (w.scope = 'account' OR e.resource = w.resource)
 			AND e.event_time >= w.period_start AND e.event_time < w.period_end
 	), sample AS (
-		SELECT e.account_id, e.line_id, e.period_start, e.resource, e.price_id, e.sampled_at, min(e.day) AS day, sum(e.quantity) AS quantity
-		FROM member e WHERE e.aggregation <> 'unique' GROUP BY 1, 2, 3, 4, 5, 6
+		SELECT e.account_id, e.line_id, e.period_start, e.resource, e.price_id, e.aggregation, e.percent, e.top_days, e.sampled_at,
+			min(e.day) AS day, sum(e.quantity) AS quantity
+		FROM member e WHERE e.aggregation <> 'unique' GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 	), day AS (
-		SELECT s.account_id, s.line_id, s.period_start, s.resource, s.price_id, s.day, max(s.quantity) AS quantity
-		FROM sample s GROUP BY 1, 2, 3, 4, 5, 6 HAVING max(s.quantity) > 0
+		SELECT s.account_id, s.line_id, s.period_start, s.resource, s.price_id, s.aggregation, s.top_days, s.day, max(s.quantity) AS quantity
+		FROM sample s GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 HAVING max(s.quantity) > 0
+	), weighted AS (
+		SELECT w.account_id, w.line_id, w.period_start, w.resource, w.price_id,
+			sum(s.level * extract(epoch FROM least(s.held_until, w.period_end) - greatest(s.held_from, w.period_start))) AS quantity,
+			-- one that another level had opened, and an event that came late has emptied, is none
+			bool_or(s.level <> 0 OR s.said_at = s.held_from AND s.said_at >= w.period_start) AS is_used
+		FROM window_ w
+		JOIN billing._levels(account_from, account_to, closes, through, billing.cycle_start(through)) s
+			ON s.account_id = w.account_id AND s.meter = w.meter AND s.price_id = w.price_id AND (w.scope = 'account' OR s.resource = w.resource)
+			AND s.held_from < w.period_end AND s.held_until > w.period_start
+		WHERE w.aggregation = 'time_weighted'
+		GROUP BY 1, 2, 3, 4, 5
+	), peak AS (
+		SELECT s.account_id, s.line_id, s.period_start, s.resource, s.price_id, billing.percentile_peak(s.quantity, s.percent) AS quantity
+		FROM sample s WHERE s.aggregation = 'percentile' GROUP BY 1, 2, 3, 4, 5
+	), mean AS (
+		SELECT d.account_id, d.line_id, d.period_start, d.resource, d.price_id, count(*) AS valid_days,
+			billing.mean_top(d.quantity, coalesce(d.top_days, 1000)) FILTER (WHERE d.aggregation = 'peak_mean') AS quantity
+		FROM day d GROUP BY 1, 2, 3, 4, 5
+	), item AS (
+		SELECT e.account_id, e.line_id, e.period_start, e.resource, e.price_id, count(DISTINCT e.item) AS quantity
+		FROM member e WHERE e.aggregation = 'unique' GROUP BY 1, 2, 3, 4, 5
 	), measured AS (
-		SELECT w.account_id, w.line_id, w.period_start, w.resource, w.price_id, w.by_valid_days,
-			CASE w.aggregation
-				WHEN 'time_weighted' THEN (SELECT sum(s.level * extract(epoch FROM least(s.held_until, w.period_end) - greatest(s.held_from, w.period_start)))
-					FROM level s WHERE (s.account_id, s.meter, s.price_id) = (w.account_id, w.meter, w.price_id) AND (w.scope = 'account' OR s.resource = w.resource)
-						AND s.held_from < w.period_end AND s.held_until > w.period_start)
-				WHEN 'unique' THEN (SELECT count(DISTINCT e.item) FROM member e WHERE (e.account_id, e.line_id, e.period_start, e.resource, e.price_id)
-					= (w.account_id, w.line_id, w.period_start, w.resource, w.price_id))
-				WHEN 'percentile' THEN (SELECT billing.percentile_peak(s.quantity, w.percent) FROM sample s WHERE (s.account_id, s.line_id, s.period_start, s.resource, s.price_id)
-					= (w.account_id, w.line_id, w.period_start, w.resource, w.price_id))
-				ELSE (SELECT billing.mean_top(d.quantity, coalesce(w.top_days, 1000)) FROM day d WHERE (d.account_id, d.line_id, d.period_start, d.resource, d.price_id)
-					= (w.account_id, w.line_id, w.period_start, w.resource, w.price_id)) END AS quantity,
-			(SELECT count(*) FROM day d WHERE (d.account_id, d.line_id, d.period_start, d.resource, d.price_id)
-				= (w.account_id, w.line_id, w.period_start, w.resource, w.price_id)) AS valid_days,
+		SELECT w.account_id, w.line_id, w.period_start, w.resource, w.price_id, w.by_valid_days, d.valid_days,
+			CASE w.aggregation WHEN 'time_weighted' THEN t.quantity WHEN 'unique' THEN i.quantity WHEN 'percentile' THEN k.quantity ELSE d.quantity END AS quantity,
+			w.aggregation = 'time_weighted' AND NOT coalesce(t.is_used, false) AS is_empty,
 			CASE WHEN w.aggregation = 'time_weighted' THEN CASE w.time_unit WHEN 'second' THEN 1 WHEN 'minute' THEN 60 WHEN 'hour' THEN 3600 WHEN 'day' THEN 86400
 				ELSE extract(epoch FROM w.period_end - w.period_start) END END AS seconds,
 			(w.period_end AT TIME ZONE w.time_zone)::date - (w.period_start AT TIME ZONE w.time_zone)::date AS days
 		FROM window_ w
+		LEFT JOIN weighted t USING (account_id, line_id, period_start, resource, price_id)
+		LEFT JOIN peak k USING (account_id, line_id, period_start, resource, price_id)
+		LEFT JOIN mean d USING (account_id, line_id, period_start, resource, price_id)
+		LEFT JOIN item i USING (account_id, line_id, period_start, resource, price_id)
 	)
 	-- a quotient has no more than 20 decimals, half away from zero: div() cuts behind the 30th, where / would cut sooner
 	SELECT m.account_id, m.line_id, m.period_start, m.resource, m.price_id,
 		coalesce(CASE WHEN m.seconds IS NOT NULL THEN trim_scale(round(div(m.quantity * 1e30, m.seconds) * 1e-30, 20))
-			WHEN m.by_valid_days THEN trim_scale(round(div(m.quantity * m.valid_days * 1e30, greatest(m.days, 1)) * 1e-30, 20)) ELSE m.quantity END, 0)
-	FROM measured m
+			WHEN m.by_valid_days THEN trim_scale(round(div(m.quantity * m.valid_days * 1e30, greatest(m.days, 1)) * 1e-30, 20)) ELSE m.quantity END, 0),
+		m.is_empty
+	FROM measured m;
+END
 $fn$;
 COMMENT ON FUNCTION billing._window_quantities(bigint, bigint, timestamptz, integer)
-	IS 'what the windows say whose positions close at an instant (NULL: those that have closed), read from the usage of every cycle before one';
+	IS 'what the windows say whose positions close at an instant (NULL: those that have closed), read from the usage of every cycle before one; is_empty: neither a level nor an event is in it';
+
+CREATE FUNCTION billing._rate_or_null(tariff billing.tariff, quantity numeric) RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	RETURN billing.rate(tariff, quantity);
+EXCEPTION WHEN SQLSTATE 'UBT01' THEN
+	RETURN NULL;
+END
+$fn$;
+COMMENT ON FUNCTION billing._rate_or_null(billing.tariff, numeric) IS 'the exact price of a quantity; NULL beyond the tariff''s hard end';

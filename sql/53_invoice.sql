@@ -8,8 +8,14 @@ AS $fn$
 DECLARE
 	due_accounts bigint[];
 	turned bigint[];
+	has_windows boolean;
 BEGIN
-	PERFORM billing._carry_levels(account_from, account_to, timer);
+	-- an instant at which none closes, such as the end of one account's term, is over at once
+	has_windows := EXISTS (SELECT FROM billing.position o JOIN billing.price_line l USING (line_id) JOIN billing.meter m USING (meter)
+		WHERE o.closes_at = timer AND o.account_id >= account_from AND o.account_id < account_to AND billing._is_windowed(m.aggregation));
+	IF has_windows THEN
+		PERFORM billing._carry_levels(account_from, account_to, timer);
+	END IF;
 	SELECT array_agg(DISTINCT o.account_id) INTO due_accounts FROM billing.position o
 	WHERE o.closes_at = timer AND o.account_id >= account_from AND o.account_id < account_to
 		AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = o.account_id));
@@ -19,9 +25,10 @@ BEGIN
 	-- One charge for each position: its rounded total.  The charges that carried its quantities had no amount.  A window is
 	-- read now, and its charge carries what it says as well.
 	WITH measured AS MATERIALIZED (
-		SELECT w.*, billing.rate(p.tariff, w.quantity) AS exact_amount
+		SELECT w.*, CASE WHEN w.is_empty THEN 0 ELSE billing.rate(p.tariff, w.quantity) END AS exact_amount
 		FROM billing._window_quantities(account_from, account_to, timer,
 			billing.cycle_of(timer - interval '1 microsecond') + 1) w JOIN billing.price p USING (price_id)
+		WHERE has_windows
 	), closing AS MATERIALIZED (
 		SELECT DISTINCT o.account_id, o.line_id, o.period_start, o.period_end, o.resource, l.greatest_of
 		FROM unnest(due_accounts) k(account_id)
@@ -37,29 +44,32 @@ BEGIN
 		JOIN billing.price_line l ON l.line_id = o.line_id AND l.greatest_of = c.greatest_of
 		WHERE c.greatest_of <> ''
 	), part AS MATERIALIZED (
-		SELECT d.account_id, d.line_id, d.period_start, d.resource, d.price_id, d.posted_amount,
-			coalesce(w.quantity, d.quantity) AS quantity, coalesce(w.exact_amount, d.exact_amount) AS exact_amount,
-			coalesce(w.quantity - d.quantity, 0) AS added, coalesce(w.exact_amount - d.exact_amount, 0) AS added_exact
-		FROM due k
-		JOIN billing.position d USING (account_id, line_id, period_start, resource)
-		LEFT JOIN measured w USING (account_id, line_id, period_start, resource, price_id)
-	), total AS MATERIALIZED (
-		SELECT d.account_id, d.line_id, d.period_start, d.resource, max(d.price_id) AS price_id, l.meter, l.region,
-			s.invoice_period, a.time_zone,
+		-- put together, not joined: both are as long as many accounts close at one instant, and the planner takes them for short
+		SELECT q.account_id, q.line_id, q.period_start, q.resource, q.price_id, max(q.posted_amount) AS posted_amount,
+			coalesce(max(q.measured), max(q.quantity)) AS quantity, coalesce(max(q.measured_exact), max(q.exact_amount)) AS exact_amount,
+			coalesce(max(q.measured) - max(q.quantity), 0) AS added, coalesce(max(q.measured_exact) - max(q.exact_amount), 0) AS added_exact
+		FROM (SELECT d.account_id, d.line_id, d.period_start, d.resource, d.price_id, d.posted_amount, d.quantity, d.exact_amount,
+				NULL::numeric AS measured, NULL::numeric AS measured_exact
+			FROM due k JOIN billing.position d USING (account_id, line_id, period_start, resource)
+			UNION ALL
+			SELECT w.account_id, w.line_id, w.period_start, w.resource, w.price_id, NULL, NULL, NULL, w.quantity, w.exact_amount FROM measured w) q
+		GROUP BY q.account_id, q.line_id, q.period_start, q.resource, q.price_id HAVING max(q.posted_amount) IS NOT NULL
+	), line AS (
+		SELECT d.*, sum(d.exact_amount) OVER line AS line_exact, sum(d.posted_amount) OVER line AS line_posted, max(d.price_id) OVER line AS last_price
+		FROM part d WINDOW line AS (PARTITION BY d.account_id, d.line_id, d.period_start, d.resource)
+	), step AS MATERIALIZED (
+		SELECT d.account_id, d.line_id, d.period_start, d.resource, d.price_id, l.meter, l.region, s.invoice_period, a.time_zone,
+			d.quantity, d.exact_amount, d.added, d.added_exact,
 			-- of a group the highest is charged; of equal ones the first
-			CASE WHEN l.greatest_of = '' OR row_number() OVER (PARTITION BY d.account_id, l.greatest_of, d.period_start, d.resource
-					ORDER BY sum(d.exact_amount) DESC, d.line_id) = 1
-				THEN round(sum(d.exact_amount), c.decimals) ELSE 0 END - sum(d.posted_amount) AS amount
-		FROM part d
+			CASE WHEN d.price_id <> d.last_price THEN 0
+				ELSE CASE WHEN l.greatest_of = '' OR rank() OVER (PARTITION BY d.account_id, l.greatest_of, d.period_start, d.resource
+						ORDER BY d.line_exact DESC, d.line_id) = 1
+					THEN round(d.line_exact, c.decimals) ELSE 0 END - d.line_posted END AS amount
+		FROM line d
 		JOIN billing.price_line l USING (line_id)
 		JOIN billing.account a USING (account_id)
 		JOIN billing.account_state s USING (account_id)
 		JOIN billing.currency c ON c.currency = a.currency
-		GROUP BY d.account_id, d.line_id, d.period_start, d.resource, l.meter, l.region, l.greatest_of, s.invoice_period, a.time_zone, c.decimals
-	), step AS MATERIALIZED (
-		SELECT t.account_id, t.line_id, t.period_start, t.resource, d.price_id, t.meter, t.region, t.invoice_period, t.time_zone,
-			d.quantity, d.exact_amount, d.added, d.added_exact, CASE WHEN d.price_id = t.price_id THEN t.amount ELSE 0 END AS amount
-		FROM total t JOIN part d USING (account_id, line_id, period_start, resource)
 	), closed AS (
 		UPDATE billing.position p
 		SET closes_at = NULL, quantity = t.quantity, exact_amount = t.exact_amount, posted_amount = p.posted_amount + t.amount
@@ -76,7 +86,7 @@ BEGIN
 	), wallet AS (
 		UPDATE billing.account_state s
 		SET balance = s.balance - m.amount, unbilled = s.unbilled + m.amount
-		FROM (SELECT t.account_id, sum(t.amount) AS amount FROM total t GROUP BY t.account_id HAVING sum(t.amount) <> 0) m
+		FROM (SELECT t.account_id, sum(t.amount) AS amount FROM step t GROUP BY t.account_id HAVING sum(t.amount) <> 0) m
 		WHERE s.account_id = m.account_id
 		RETURNING s.account_id, s.balance, m.amount,
 			billing._turns(s.balance, s.credit_limit, s.unbilled, s.not_due, s.state, s.overdue_since, s.low_balance_at, s.low_since) AS turns

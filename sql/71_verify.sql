@@ -87,6 +87,8 @@ AS $fn$
 		AND o.exact_amount <> CASE WHEN o.base IS NULL AND o.tier_basis = 'whole' THEN billing._rate_uncovered(o.tariff, o.covered, o.quantity)
 			WHEN o.base IS NULL THEN billing.rate(o.tariff, o.quantity) ELSE billing.rate_between(o.tariff, o.base, o.quantity) END
 		AND NOT (o.closes_at = o.period_end AND o.exact_amount = 0 AND o.quantity = 0)
+		-- levels may have left it again, see 'window'
+		AND NOT (o.exact_amount = 0 AND o.quantity = 0 AND o.price_id IN (SELECT p.price_id FROM billing.price p JOIN billing.meter m USING (meter) WHERE m.aggregation = 'time_weighted'))
 	UNION ALL
 	SELECT 'position and posting', o.account_id, format('line %s, period %s: %s posted of %s', o.line_id, o.period_start, o.posted, o.exact)
 	FROM (SELECT o.account_id, o.line_id, o.period_start, o.resource, c.decimals, sum(o.posted_amount) AS posted, sum(o.exact_amount) AS exact,
@@ -150,23 +152,33 @@ AS $fn$
 		ON o.account_id = u.account_id AND o.meter = u.meter
 	WHERE (u.peak, u.last_at) IS DISTINCT FROM (o.peak, o.last_at)
 	UNION ALL
-	SELECT 'window', w.account_id, format('line %s, period %s, price %s: position %s, usage says %s', w.line_id, w.period_start, w.price_id, o.quantity, w.quantity)
+	SELECT 'window', w.account_id, format('line %s, period %s, price %s: position (%s, %s), usage says %s', w.line_id, w.period_start, w.price_id, o.quantity, o.exact_amount,
+		CASE WHEN w.is_empty THEN 'nothing' ELSE w.quantity::text END)
 	FROM billing.shard h
 	CROSS JOIN LATERAL billing._window_quantities(h.account_from, h.account_to, NULL, h.timers_through) w
 	JOIN billing.position o USING (account_id, line_id, period_start, resource, price_id)
-	WHERE o.quantity <> w.quantity AND NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = w.account_id)
+	JOIN billing.price p USING (price_id)
+	WHERE o.quantity <> w.quantity OR o.exact_amount <> CASE WHEN w.is_empty THEN 0 ELSE billing.rate(p.tariff, o.quantity) END
 	UNION ALL
-	SELECT 'level without position', k.account_id, format('line %s, period %s, price %s, resource "%s": a level of %s holds', w.line_id, w.period_start, w.price_id, w.resource, k.meter)
-	FROM (SELECT DISTINCT o.account_id, l.meter, h.timers_through
-		FROM billing.position o JOIN billing.price_line l USING (line_id) JOIN billing.meter m ON m.meter = l.meter AND m.aggregation = 'time_weighted'
-		JOIN billing.shard h ON o.account_id >= h.account_from AND o.account_id < h.account_to
-		WHERE NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = o.account_id)) k
-	CROSS JOIN LATERAL billing._level_positions(k.account_id, k.meter, '-infinity', k.timers_through, billing.cycle_start(k.timers_through)) w
-	WHERE NOT EXISTS (SELECT FROM billing.position o
-			WHERE (o.account_id, o.line_id, o.period_start, o.resource, o.price_id) = (k.account_id, w.line_id, w.period_start, w.resource, w.price_id))
-		-- what follows from a position opens when it closes
-		AND NOT EXISTS (SELECT FROM billing.position o JOIN billing.price_line l USING (line_id)
-			WHERE o.account_id = k.account_id AND l.meter = k.meter AND o.closes_at IS NOT NULL AND o.period_start <= w.period_start)
+	SELECT 'level without position', w.account_id, format('line %s, period %s, price %s, resource "%s": a level of %s holds', w.line_id, w.period_start, w.price_id, w.resource, w.meter)
+	FROM billing.shard h
+	CROSS JOIN LATERAL billing._level_positions(h.account_from, h.account_to, NULL, h.timers_through, billing.cycle_start(h.timers_through)) w
+	LEFT JOIN billing.position o USING (account_id, line_id, period_start, resource, price_id)
+	LEFT JOIN (SELECT o.account_id, l.meter, min(o.period_start) AS period_start
+		FROM billing.position o JOIN billing.price_line l USING (line_id) WHERE o.closes_at IS NOT NULL GROUP BY o.account_id, l.meter) k
+		ON k.account_id = w.account_id AND k.meter = w.meter
+	-- what follows from a position opens when it closes
+	WHERE o.account_id IS NULL AND (k.account_id IS NULL OR w.period_start < k.period_start)
+	UNION ALL
+	SELECT 'level', coalesce(s.account_id, l.account_id), format('%s in "%s" by "%s", last of %s before %s: kept %s of %s, usage says %s of %s', coalesce(s.meter, l.meter),
+		coalesce(s.region, l.region), coalesce(s.resource, l.resource), coalesce(s.day, l.day), coalesce(s.next_day, l.next_day), l.quantity, l.event_time, s.quantity, s.event_time)
+	FROM (SELECT d.*, lead(d.day, 1, 'infinity') OVER (PARTITION BY d.account_id, d.meter, d.region, d.resource ORDER BY d.day) AS next_day
+		FROM (SELECT DISTINCT ON (s.account_id, s.meter, s.region, s.resource, date_trunc('day', s.event_time, 'UTC'))
+				s.account_id, s.meter, s.region, s.resource, date_trunc('day', s.event_time, 'UTC') AS day, s.event_time, s.event_key, s.quantity
+			FROM settled s WHERE s.aggregation = 'time_weighted'
+			ORDER BY s.account_id, s.meter, s.region, s.resource, 5, s.event_time DESC, s.event_key DESC) d) s
+	FULL JOIN billing.level l ON (l.account_id, l.meter, l.region, l.resource, l.day) = (s.account_id, s.meter, s.region, s.resource, s.day)
+	WHERE (l.event_time, l.event_key, l.quantity, l.next_day) IS DISTINCT FROM (s.event_time, s.event_key, s.quantity, s.next_day)
 	UNION ALL
 	SELECT 'last value', o.account_id, format('line %s, period %s: no usage row of %s says %s', o.line_id, o.period_start, o.last_event_time, o.quantity)
 	FROM billing.position o JOIN billing.price_line l USING (line_id) JOIN billing.meter m USING (meter)

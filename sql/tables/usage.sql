@@ -49,3 +49,27 @@ COMMENT ON COLUMN billing.unrated.event_key IS 'key of the usage row';
 COMMENT ON COLUMN billing.unrated.event_time IS 'key of the usage row';
 COMMENT ON COLUMN billing.unrated.cycle IS 'the cycle whose settlement could not rate it';
 COMMENT ON COLUMN billing.unrated.quantity IS 'what of it is left to be rated, where a part was deducted; NULL: all of it';
+
+CREATE TABLE billing.level (
+	account_id bigint NOT NULL,
+	meter text COLLATE "C" NOT NULL,
+	region text COLLATE "C" NOT NULL,
+	resource text COLLATE "C" NOT NULL,
+	day timestamptz NOT NULL,
+	event_time timestamptz NOT NULL,
+	event_key text COLLATE "C" NOT NULL,
+	quantity numeric NOT NULL,
+	next_day timestamptz NOT NULL,
+	PRIMARY KEY (account_id, meter, region, resource, day)
+);
+CREATE INDEX level_holds ON billing.level (account_id, meter, next_day) WHERE quantity <> 0;
+COMMENT ON TABLE billing.level IS 'of time_weighted meters: the last settled level of each day, so that a window is read from its first day on, not from the beginning';
+COMMENT ON COLUMN billing.level.account_id IS 'whose it is';
+COMMENT ON COLUMN billing.level.meter IS 'of what';
+COMMENT ON COLUMN billing.level.region IS 'where';
+COMMENT ON COLUMN billing.level.resource IS 'of which resource';
+COMMENT ON COLUMN billing.level.day IS '00:00 UTC of the day';
+COMMENT ON COLUMN billing.level.event_time IS 'key of the last usage row of that day; of one instant, the greater event_key';
+COMMENT ON COLUMN billing.level.event_key IS 'key of the usage row';
+COMMENT ON COLUMN billing.level.quantity IS 'the level that it says';
+COMMENT ON COLUMN billing.level.next_day IS 'the next day that has a row; infinity: none, the level holds on';

@@ -102,18 +102,22 @@ COMMENT ON COLUMN billing.usage_by_day.left_out_events IS 'number of rows that i
 
 CREATE OR REPLACE VIEW billing.usage_by_period WITH (security_invoker = true) AS
 SELECT o.account_id, l.meter, l.region, o.resource, o.period_start, o.period_end, o.line_id, o.price_id, coalesce(w.quantity, o.quantity) AS quantity, m.unit,
-	CASE WHEN w.quantity IS NULL THEN o.exact_amount ELSE billing.rate(p.tariff, w.quantity) END AS exact_amount,
+	CASE WHEN w.quantity IS NULL THEN o.exact_amount WHEN w.is_empty THEN 0 ELSE billing._rate_or_null(p.tariff, w.quantity) END AS exact_amount,
 	o.posted_amount, a.currency, o.closes_at
 FROM billing.position o
 JOIN billing.price_line l ON l.line_id = o.line_id
 JOIN billing.price p ON p.price_id = o.price_id
 JOIN billing.meter m ON m.meter = l.meter
 JOIN billing.account a ON a.account_id = o.account_id
--- a window that is open has no running total: it is read now
-LEFT JOIN LATERAL (SELECT q.quantity
-	FROM billing.shard h CROSS JOIN LATERAL billing._window_quantities(o.account_id, o.account_id + 1, o.closes_at, h.settled_through) q
-	WHERE o.account_id >= h.account_from AND o.account_id < h.account_to AND q.line_id = o.line_id AND q.period_start = o.period_start
-		AND q.resource = o.resource AND q.price_id = o.price_id) w ON billing._is_windowed(m.aggregation) AND o.closes_at IS NOT NULL;
+-- a window that is open has no running total: it is read now, once for each account
+LEFT JOIN (SELECT k.account_id, k.closes_at, q.line_id, q.period_start, q.resource, q.price_id, q.quantity, q.is_empty
+	FROM (SELECT DISTINCT w.account_id, w.closes_at
+		FROM billing.position w JOIN billing.price_line x ON x.line_id = w.line_id JOIN billing.meter y ON y.meter = x.meter
+		WHERE w.closes_at IS NOT NULL AND billing._is_windowed(y.aggregation)) k
+	JOIN billing.shard h ON k.account_id >= h.account_from AND k.account_id < h.account_to
+	CROSS JOIN LATERAL billing._window_quantities(k.account_id, k.account_id + 1, k.closes_at, h.settled_through) q) w
+	ON w.account_id = o.account_id AND w.line_id = o.line_id AND w.period_start = o.period_start AND w.resource = o.resource AND w.price_id = o.price_id
+		AND w.closes_at = o.closes_at;
 COMMENT ON VIEW billing.usage_by_period IS 'what each position says now, of the usage that is settled: counter periods that run, and those that have closed; a row for each price that was in force';
 COMMENT ON COLUMN billing.usage_by_period.account_id IS 'the account';
 COMMENT ON COLUMN billing.usage_by_period.meter IS 'what was used';
@@ -125,7 +129,7 @@ COMMENT ON COLUMN billing.usage_by_period.line_id IS 'the price line';
 COMMENT ON COLUMN billing.usage_by_period.price_id IS 'the price that is, or was, in force';
 COMMENT ON COLUMN billing.usage_by_period.quantity IS 'quantity so far, by the meter''s aggregation; of a meter that is read at the end: as if the usage ended here, a level holding up to the last settled hour';
 COMMENT ON COLUMN billing.usage_by_period.unit IS 'unit of the meter';
-COMMENT ON COLUMN billing.usage_by_period.exact_amount IS 'what that costs so far, exact; of a group of which only the highest is charged each has its own';
+COMMENT ON COLUMN billing.usage_by_period.exact_amount IS 'what that costs so far, exact; of a group of which only the highest is charged each has its own; NULL: a window that stands beyond the hard end of its tariff';
 COMMENT ON COLUMN billing.usage_by_period.posted_amount IS 'what was posted of it';
 COMMENT ON COLUMN billing.usage_by_period.currency IS 'the account''s currency';
 COMMENT ON COLUMN billing.usage_by_period.closes_at IS 'when its money moves, for post counter; NULL once it has, and for post cycle';

@@ -89,6 +89,53 @@ SELECT t.refuses($$INSERT INTO billing.price (meter, region, currency, weekdays,
 SELECT t.refuses($$INSERT INTO billing.price (meter, currency, valid_from, tariff) VALUES ('storage', 'USD', '2020-03-02', 'graduated: 1 beyond')$$, 'UB007', 'storage', 'no price goes back behind what is settled');
 SELECT throws_ok($$INSERT INTO billing.meter (meter, unit, aggregation, time_unit) VALUES ('bad', 'x', 'time_weighted', 'year')$$, '23514', NULL, 'no other unit');
 SELECT t.verify_is_empty();
+
+-- nothing that goes on by the hour any more
+SELECT t.use(a, 'mixed', 0, '2021-06-01 00:30', 'x', r) FROM unnest(ARRAY[4, 5]) a, unnest(ARRAY['US', 'EU']) r;
+-- money at quantity 0: a period that another level had opened, and that an event that comes late empties, is as if it had never been opened
+INSERT INTO billing.price (meter, currency, valid_from, tariff) VALUES ('days', 'USD', '2021-06-02', 'graduated min 7 zero flat: flat 2 + 1 beyond');
+SELECT t.use(n, 'days', 3, '2021-06-29') FROM generate_series(4, 7) n;
+SELECT t.use(4, 'days', 0, '2021-06-30'), t.use(7, 'days', 0, '2021-07-10');	-- in time
+CALL billing.run('2021-07-20');
+SELECT t.use(5, 'days', 0, '2021-06-30'), t.use(7, 'days', 0, '2021-06-30');	-- June has closed, July is open
+SELECT is((SELECT sum(exact_amount) FROM billing.usage_by_period WHERE account_id = 5 AND meter = 'days' AND closes_at IS NOT NULL), 3 * 19.0 + 2, 'as long as nobody has said so');
+CALL billing.run('2021-07-20 02:00');
+SELECT is((SELECT sum(exact_amount) FROM billing.usage_by_period WHERE account_id = 5 AND meter = 'days' AND closes_at IS NOT NULL), 0::numeric, 'nothing is expected of it');
+CALL billing.run('2021-08-10');
+SELECT t.use(6, 'days', 0, '2021-06-30');	-- so has July
+CALL billing.run('2021-09-01 01:00');
+SELECT t.same($$SELECT account_id, sum(quantity), sum(exact_amount), sum(amount) FROM billing.charges WHERE meter = 'days' AND account_id BETWEEN 4 AND 7 GROUP BY 1 ORDER BY 1$$,
+	'VALUES (4, 3, 7, 7), (5, 3, 7, 7), (6, 3, 7, 7), (7, 3, 14, 14)', 'where an event of 0 is, the minimum is due; where none is, nothing');
+SELECT t.verify_is_empty();
+
+-- usage that waits for a price is a level from its own time on, as soon as there is one
+SELECT t.use(n, 'later', 2, '2021-09-01 12:00') FROM generate_series(8, 9) n;
+SELECT t.use(8, 'later', 1, '2021-09-03 12:00');
+INSERT INTO billing.meter (meter, unit, aggregation, time_unit) VALUES ('later', 'GB-hour', 'time_weighted', 'hour');
+CALL billing.run('2021-09-05');
+SELECT is_empty($$SELECT * FROM billing.level WHERE meter = 'later'$$, 'what waits says nothing');
+INSERT INTO billing.price (meter, currency, tariff) VALUES ('later', 'USD', 'graduated: 1 beyond');
+CALL billing.run('2021-11-01 01:00');
+SELECT t.same($$SELECT account_id, period_start, quantity FROM billing.charges WHERE meter = 'later' ORDER BY 1, 2$$, $$VALUES (8, '2021-09-01'::timestamptz, 48 * 2 + 27.5 * 24), (8, '2021-10-01', 744),
+	(9, '2021-09-01', 29.5 * 48), (9, '2021-10-01', 1488)$$, 'later than all of it');
+SELECT t.verify_is_empty();
+
+-- what is kept of the days before a window
+SELECT t.use(11, 'disk', n, '2021-11-01'::timestamptz + n * interval '36 hours', 'x') FROM generate_series(1, 4) n;
+CALL billing.run('2021-11-10');
+SELECT t.use(11, 'disk', 9, '2021-11-03', 'x'), t.use(11, 'disk', 8, '2021-11-05', 'x'), t.use(11, 'disk', 7, '2021-11-07 01:00', 'x');
+CALL billing.run('2021-11-10 01:00');
+SELECT t.same($$SELECT day, quantity, next_day FROM billing.level WHERE account_id = 11 ORDER BY 1$$, $$VALUES ('2021-11-02'::timestamptz, 1, '2021-11-03'::timestamptz), ('2021-11-03', 9, '2021-11-04'), ('2021-11-04', 2, '2021-11-05'),
+	('2021-11-05', 3, '2021-11-07'), ('2021-11-07', 7, 'infinity')$$, 'the last level of each day, whenever it came');
+CALL billing.run('2021-12-01 01:00');
+SELECT t.same($$SELECT quantity FROM billing.charges WHERE account_id = 11$$, 'VALUES (12 * 1 + 24 * 9 + 24 * 2 + 12 * 8 + 36 * 3 + 1 * 4 + 575 * 7)', 'each for as long as it held');
+SELECT t.verify_is_empty();
+UPDATE billing.level SET next_day = 'infinity' WHERE account_id = 11 AND day = '2021-11-05';
+SELECT is((SELECT count(*) FROM billing.verify() WHERE problem = 'level'), 1::bigint, 'verify() finds a level that is kept for too long');
+UPDATE billing.level SET next_day = '2021-11-07', quantity = 30 WHERE account_id = 11 AND day = '2021-11-05';
+SELECT is((SELECT count(*) FROM billing.verify() WHERE problem = 'level'), 1::bigint, 'and one that nobody has said');
+DELETE FROM billing.level WHERE account_id = 11;
+SELECT is((SELECT count(*) FROM billing.verify() WHERE problem = 'level'), 5::bigint, 'and those that are not kept');
 DELETE FROM billing.position WHERE account_id = 20 AND period_start = '2020-11-01 04:00' AND closes_at IS NULL;
 SELECT ok(EXISTS (SELECT FROM billing.verify() WHERE problem = 'level without position'), 'verify() finds a position that was not opened');
 SELECT * FROM finish();

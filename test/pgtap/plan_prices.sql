@@ -37,4 +37,28 @@ SELECT is((SELECT detail FROM billing.explain_charge(3, (SELECT max(charge_id) F
 SELECT t.refuses($$INSERT INTO billing.price (meter, plan, currency, tariff) VALUES ('traffic', 'no', 'USD', 'graduated: 1 beyond')$$, 'UB039', 'no', 'a plan that there is not');
 SELECT t.refuses($$INSERT INTO billing.price (meter, currency, counter, tariff) VALUES ('traffic', 'USD', 'term', 'graduated: 1 beyond')$$, '22023', 'traffic', 'terms of no plan');
 SELECT t.verify_is_empty();
+
+-- a window is the plan's term, and closes at its end; before the term, and where there is none, it is the month
+INSERT INTO billing.meter (meter, unit, aggregation) VALUES ('p95', 'Mbps', 'percentile');
+INSERT INTO billing.price (meter, plan, currency, counter, tariff) VALUES ('p95', '', 'USD', 'month', 'graduated: 1 beyond'), ('p95', 'basic', 'USD', 'term', 'graduated: 10 beyond');
+SELECT billing.subscribe(6, 'basic', terms => 2, at => '2023-04-20 05:10');
+SELECT t.use(a, 'p95', n, '2023-04-20 05:10'::timestamptz + n * interval '5 minutes') FROM generate_series(1, 40) n, unnest(ARRAY[5, 6]) a;
+SELECT t.use(6, 'p95', 500, '2023-04-20 05:05'), t.use(6, 'p95', 50, '2023-05-20 05:09:59'), t.use(6, 'p95', 90, '2023-05-20 05:10'), t.use(6, 'p95', 60, '2023-06-20 05:05'), t.use(6, 'p95', 70, '2023-06-20 05:15');
+CALL billing.run('2023-05-20 05:00');
+SELECT t.same($$SELECT account_id, period_start, period_end, quantity, closes_at FROM billing.usage_by_period WHERE meter = 'p95' AND closes_at IS NOT NULL ORDER BY 1, 2$$,
+	$$VALUES (6, '2023-04-20 05:10'::timestamptz, '2023-05-20 05:10'::timestamptz, 38, '2023-05-20 05:10'::timestamptz)$$, 'it waits for the end of the term');
+SELECT t.same($$SELECT account_id, period_start, quantity, amount FROM billing.charges WHERE meter = 'p95' ORDER BY 1, 2$$,
+	$$VALUES (5, '2023-03-31 18:30'::timestamptz, 38, 38), (6, '2023-03-31 18:30', 500, 500)$$, 'months have closed');
+CALL billing.run('2023-05-20 06:00');
+SELECT t.same($$SELECT period_start, quantity, amount FROM billing.charges WHERE account_id = 6 AND meter = 'p95' AND amount > 0 AND amount <> 500$$,
+	$$VALUES ('2023-04-20 05:10'::timestamptz, 39, 390)$$, 'and closes there, with what lies in it');
+CALL billing.run('2023-07-01');
+SELECT t.same($$SELECT period_start, quantity, amount FROM billing.charges WHERE account_id = 6 AND meter = 'p95' ORDER BY 1$$,
+	$$VALUES ('2023-03-31 18:30'::timestamptz, 500, 500), ('2023-04-20 05:10', 39, 390), ('2023-05-20 05:10', 90, 900), ('2023-05-31 18:30', 70, 70)$$, 'term by term, then the month again');
+SELECT t.verify_is_empty();
+-- one that comes late opens the term again
+SELECT t.use(6, 'p95', 45, '2023-05-19');
+CALL billing.run('2023-07-01 02:00');
+SELECT is((SELECT sum(amount) FROM billing.charges WHERE account_id = 6 AND meter = 'p95' AND period_start = '2023-04-20 05:10'), 400::numeric, 'read again');
+SELECT t.verify_is_empty();
 SELECT * FROM finish();

@@ -20,5 +20,13 @@ SELECT t.same($$SELECT quantity, exact_amount, posted_amount, closes_at FROM bil
 	$$VALUES (8::numeric, 8::numeric, 0::numeric, NULL::timestamptz), (2832, 8496, 8504, NULL), (4, 12, 0, '2020-03-01')$$, 'closed, and the next period');
 SELECT is((SELECT sum(exact_amount) FROM billing.usage_by_period WHERE closes_at IS NULL), (SELECT sum(exact_amount) FROM billing.charges), 'what has closed is what was charged');
 SELECT t.same($$SELECT unit, currency, region FROM billing.usage_by_period WHERE meter = 'peak'$$, $$VALUES ('Mbps', 'USD', '')$$, 'with unit, currency and region');
+
+-- beyond a hard end there is no amount, and all others have theirs
+INSERT INTO billing.meter (meter, unit, aggregation) VALUES ('short', 'Mbps', 'percentile');
+INSERT INTO billing.price (meter, currency, tariff) VALUES ('short', 'USD', 'graduated: 1 up to 10');
+SELECT t.use(1, 'short', 10, '2020-02-01 10:00'), t.use(2, 'short', 11, '2020-02-01 10:00');
+CALL billing.run('2020-02-01 12:00');
+SELECT t.same($$SELECT account_id, meter, quantity, exact_amount FROM billing.usage_by_period WHERE closes_at IS NOT NULL ORDER BY 1, 2$$,
+	$$VALUES (1, 'level', 48, 144), (1, 'short', 10, 10), (2, 'level', 12, 36), (2, 'short', 11, NULL)$$, 'a window beyond the hard end of its tariff');
 SELECT t.verify_is_empty();
 SELECT * FROM finish();
