@@ -56,6 +56,7 @@ CREATE FUNCTION billing.upcoming_until(until timestamptz)
 	RETURNS TABLE (account_id bigint, subject text, subject_id text, what text, due_at timestamptz, detail text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $fn$
 BEGIN
 	PERFORM billing._check_installed();

@@ -58,6 +58,7 @@ CREATE FUNCTION billing._explain_deductions(account_id bigint, charge_id bigint)
 	RETURNS TABLE (place bigint, source text, source_id bigint, charge_id bigint, quantity numeric, units numeric, before numeric, left_over numeric, detail text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $fn$
 	-- what was there before: the size, less what the charges before took
 	SELECT row_number() OVER (ORDER BY s.rank IS NOT NULL, s.rank DESC, s.valid_until, s.size, s.source_id, d.charge_id), d.source, d.source_id, d.charge_id,
@@ -155,6 +156,7 @@ COMMENT ON FUNCTION billing._source_fits(bigint, text, bigint, text, text, text)
 CREATE FUNCTION billing._explain_mismatches(account_id bigint, charge_id bigint) RETURNS TABLE (what text, detail text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $fn$
 	WITH c AS (
 		SELECT x.*, m.leaves_out FROM billing.charge x JOIN billing.meter m USING (meter)
