@@ -99,34 +99,30 @@ DECLARE
 	p billing.package;
 	o billing.package_offer;
 	a record;
+	decided record;
 	next bigint;
 	paid_by bigint;
 	paid numeric;
 	ends timestamptz;
 BEGIN
 	PERFORM billing._lock_account(_renew_package.account_id);
-	SELECT x.currency, x.time_zone, s.state = 'closed' AS is_closed INTO STRICT a
-	FROM billing.account x JOIN billing.account_state s USING (account_id) WHERE x.account_id = _renew_package.account_id;
+	SELECT x.currency, x.time_zone, s.state = 'closed' AS is_closed, s.balance + s.credit_limit AS available, c.decimals INTO STRICT a
+	FROM billing.account x JOIN billing.account_state s USING (account_id) JOIN billing.currency c USING (currency) WHERE x.account_id = _renew_package.account_id;
 	SELECT * INTO STRICT p FROM billing.package x WHERE x.account_id = _renew_package.account_id AND x.package_id = _renew_package.package_id;
 	SELECT x.package_id INTO next FROM billing.package x WHERE x.account_id = p.account_id AND x.renews = p.package_id AND x.state = 'pending';
-	IF next IS NOT NULL THEN
+	SELECT * INTO o FROM billing.package_offer x
+	WHERE x.offer = p.offer AND x.currency = a.currency AND x.valid_from = billing._offer_in_force(x.offer, x.currency, trigger_at);
+	decided := billing.decide_renewal(next IS NOT NULL, p.auto_renew, a.is_closed, o.offer IS NOT NULL,
+		p.requires_plan IS NULL OR billing._has_plan(p.account_id, p.requires_plan, trigger_at), round(billing._offer_price(o, true), a.decimals), a.available);
+	IF decided.action = 'nothing' THEN
+		RETURN;
+	ELSIF decided.action = 'switch off' THEN
+		PERFORM billing._switch_off_renewal(p, decided.reason, trigger_at);
+		RETURN;
+	ELSIF decided.action = 'successor' THEN
 		-- what was paid takes the place of a renewal, and of the flag if that was set since
 		UPDATE billing.package x SET auto_renew = false WHERE x.account_id = p.account_id AND x.package_id = p.package_id AND x.auto_renew;
 		PERFORM billing._start_package(p.account_id, next, trigger_at);
-		RETURN;
-	ELSIF NOT p.auto_renew THEN
-		RETURN;
-	ELSIF a.is_closed THEN
-		PERFORM billing._switch_off_renewal(p, 'the account is closed', trigger_at);
-		RETURN;
-	END IF;
-	SELECT * INTO o FROM billing.package_offer x
-	WHERE x.offer = p.offer AND x.currency = a.currency AND x.valid_from = billing._offer_in_force(x.offer, x.currency, trigger_at);
-	IF NOT FOUND THEN
-		PERFORM billing._switch_off_renewal(p, 'the offer is not sold any more', trigger_at);
-		RETURN;
-	ELSIF p.requires_plan IS NOT NULL AND NOT billing._has_plan(p.account_id, p.requires_plan, trigger_at) THEN
-		PERFORM billing._switch_off_renewal(p, 'no plan that it needs is active', trigger_at);
 		RETURN;
 	END IF;
 	-- the price is today's, the specification stays
@@ -137,10 +133,6 @@ BEGIN
 	o.cut_off := p.cut_off;
 	paid_by := billing._place_order(p.account_id, 'renewal', 'package', p.package_id, p.offer, 1, o.price, o.price - billing._offer_price(o, true),
 		NULL, NULL, format('renewal of package %s "%s"', p.package_id, p.offer), true, trigger_at);
-	IF paid_by IS NULL THEN
-		PERFORM billing._switch_off_renewal(p, 'there is not enough money', trigger_at);
-		RETURN;
-	END IF;
 	SELECT x.money INTO STRICT paid FROM billing.purchase x WHERE x.account_id = p.account_id AND x.order_id = paid_by;
 	ends := billing._after_terms(trigger_at, 1, o.term, a.time_zone, o.month_end);
 	next := billing._add_package(p.account_id, o, p.region, ARRAY(SELECT r.resource FROM billing.package_resource r
