@@ -101,6 +101,7 @@ COMMENT ON FUNCTION billing._close_positions(bigint, bigint, timestamptz, timest
 CREATE FUNCTION billing._make_invoices(account_from bigint, account_to bigint, timer timestamptz, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off	-- a month ends for all accounts at once, which statistics of the month before do not tell
 AS $fn$
 DECLARE
 	turned bigint[];
@@ -110,11 +111,15 @@ BEGIN
 	WHERE s.next_invoice_at = timer AND s.account_id >= account_from AND s.account_id < account_to
 		AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))
 	ORDER BY s.account_id FOR NO KEY UPDATE;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
 
 	WITH due AS MATERIALIZED (
 		SELECT s.account_id, s.invoice_period, s.next_invoice_at, s.invoiced_charge_id, a.currency, a.time_zone
 		FROM billing.account_state s JOIN billing.account a USING (account_id)
 		WHERE s.next_invoice_at = timer AND s.account_id >= account_from AND s.account_id < account_to
+			AND a.account_id >= account_from AND a.account_id < account_to
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))
 	), gathered AS MATERIALIZED (
 		SELECT d.account_id, c.charge_id, c.source, c.meter, coalesce(l.region, '') AS region,
@@ -123,7 +128,8 @@ BEGIN
 			CASE WHEN c.period_start >= d.invoice_period OR l.counter = 'term' THEN d.invoice_period
 				ELSE (billing.period_of('month', c.period_start, d.time_zone)).period_start END AS month
 		FROM due d
-		JOIN billing.charge c ON c.account_id = d.account_id AND c.charge_id > d.invoiced_charge_id
+		-- LATERAL: account by account, however long history is
+		CROSS JOIN LATERAL (SELECT * FROM billing.charge c WHERE c.account_id = d.account_id AND c.charge_id > d.invoiced_charge_id OFFSET 0) c
 		LEFT JOIN billing.price p ON c.source = 'tariff' AND p.price_id = c.source_id
 		LEFT JOIN billing.price_line l ON l.line_id = p.line_id
 	), line AS MATERIALIZED (
@@ -157,7 +163,7 @@ BEGIN
 		LEFT JOIN made m USING (account_id)
 		LEFT JOIN mark k USING (account_id)
 		CROSS JOIN LATERAL billing.period_of('month', d.next_invoice_at, d.time_zone) p
-		WHERE s.account_id = d.account_id
+		WHERE s.account_id = d.account_id AND s.account_id >= account_from AND s.account_id < account_to
 		RETURNING s.account_id, billing._turns(s.balance, s.credit_limit, s.unbilled, s.not_due, s.state, s.overdue_since, s.low_balance_at, s.low_since) AS turns
 	)
 	SELECT array_agg(m.account_id) INTO turned FROM moved m WHERE m.turns;
