@@ -24,11 +24,12 @@ COMMENT ON FUNCTION billing._suspended_times(bigint) IS 'when an account was sus
 
 -- not pinned: meant to be inlined
 CREATE FUNCTION billing._package_scopes(account_from bigint, account_to bigint)
-	RETURNS TABLE (account_id bigint, package_id bigint, meter text, region text, resource text, factor numeric, bound_at timestamptz)
+	RETURNS TABLE (account_id bigint, package_id bigint, meter text, region text, resource text, factor numeric, bound_at timestamptz,
+		valid_from timestamptz, valid_until timestamptz, size numeric, used numeric, priority integer, requires_plan text[])
 LANGUAGE sql STABLE
 AS $fn$
 	SELECT p.account_id, p.package_id, coalesce(c.meter, p.meter), nullif(coalesce(nullif(p.region, ''), c.region), ''), r.resource,
-		coalesce(c.factor, 1), r.bound_at
+		coalesce(c.factor, 1), r.bound_at, p.valid_from, p.valid_until, p.size, p.used, p.priority, p.requires_plan
 	FROM billing.package p
 	LEFT JOIN billing.package_coverage c ON c.offer = p.offer
 	LEFT JOIN billing.package_resource r ON r.account_id = p.account_id AND r.package_id = p.package_id
@@ -64,11 +65,10 @@ BEGIN
 		WHERE a.account_id >= account_from AND a.account_id < account_to AND a.used < a.size AND a.valid_until > since AND a.valid_from <= until
 			AND (chosen IS NULL OR a.account_id = ANY (chosen))
 		UNION ALL
-		SELECT p.account_id, 'package', p.package_id, p.size - p.used, c.meter, c.region, c.resource, c.factor,
-			greatest(p.valid_from, c.bound_at), p.valid_until, p.valid_until, p.size, p.priority, p.requires_plan
-		FROM billing.package p JOIN billing._package_scopes(account_from, account_to) c USING (account_id, package_id)
-		WHERE p.account_id >= account_from AND p.account_id < account_to AND p.used < p.size AND p.state <> 'refunded'
-			AND p.valid_until > since AND p.valid_from <= until AND (chosen IS NULL OR p.account_id = ANY (chosen))
+		SELECT p.account_id, 'package', p.package_id, p.size - p.used, p.meter, p.region, p.resource, p.factor,
+			greatest(p.valid_from, p.bound_at), p.valid_until, p.valid_until, p.size, p.priority, p.requires_plan
+		FROM billing._package_scopes(account_from, account_to) p
+		WHERE p.used < p.size AND p.valid_until > since AND p.valid_from <= until AND (chosen IS NULL OR p.account_id = ANY (chosen))
 	), suspended AS MATERIALIZED (
 		SELECT k.account_id, billing._suspended_times(k.account_id) AS times
 		FROM (SELECT DISTINCT x.account_id FROM billing.suspension x WHERE x.account_id >= account_from AND x.account_id < account_to) k

@@ -134,7 +134,8 @@ BEGIN
 			CASE WHEN c.period_start >= d.invoice_period OR l.counter = 'term' THEN d.invoice_period
 				ELSE (billing.period_of('month', c.period_start, d.time_zone)).period_start END AS month
 		FROM due d
-		JOIN billing.charge c ON c.account_id = d.account_id AND c.charge_id > d.invoiced_charge_id
+		-- LATERAL: account by account, however long history is
+		CROSS JOIN LATERAL (SELECT * FROM billing.charge c WHERE c.account_id = d.account_id AND c.charge_id > d.invoiced_charge_id OFFSET 0) c
 		LEFT JOIN billing.price p ON c.source = 'tariff' AND p.price_id = c.source_id
 		LEFT JOIN billing.price_line l ON l.line_id = p.line_id
 	), line AS MATERIALIZED (
@@ -168,7 +169,7 @@ BEGIN
 		LEFT JOIN made m USING (account_id)
 		LEFT JOIN mark k USING (account_id)
 		CROSS JOIN LATERAL billing.period_of('month', d.next_invoice_at, d.time_zone) p
-		WHERE s.account_id = d.account_id
+		WHERE s.account_id = d.account_id AND s.account_id >= account_from AND s.account_id < account_to
 		RETURNING s.account_id, billing._turns(s.balance, s.credit_limit, s.unbilled, s.not_due, s.state, s.overdue_since, s.low_balance_at, s.low_since) AS turns
 	)
 	SELECT array_agg(m.account_id) INTO turned FROM moved m WHERE m.turns;
