@@ -91,6 +91,9 @@ BEGIN
 	ELSIF v.expires_at <= _refuse_voucher.at OR v.expired_at IS NOT NULL THEN
 		RAISE EXCEPTION 'voucher % has expired', v.voucher_id USING
 			ERRCODE = 'UB035', DETAIL = format('It expired at %s.', v.expires_at), HINT = good;
+	ELSIF v.granted_at > _refuse_voucher.at THEN
+		RAISE EXCEPTION 'account % has no voucher "%"', _refuse_voucher.account_id, _refuse_voucher.voucher USING
+			ERRCODE = 'UB034', DETAIL = format('It is granted at %s, after this order.', v.granted_at), HINT = good;
 	ELSIF v.remaining = 0 THEN
 		RAISE EXCEPTION 'voucher % is used up', v.voucher_id USING
 			ERRCODE = 'UB036', DETAIL = format('Of %s nothing is left.', v.amount), HINT = good;

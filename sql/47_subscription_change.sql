@@ -5,14 +5,18 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
-	row_changed record := CASE TG_OP WHEN 'INSERT' THEN NEW ELSE OLD END;
-	name text := row_changed.plan;
+	-- both, or a row could be moved into a plan
+	names text[] := ARRAY[CASE WHEN TG_OP <> 'INSERT' THEN OLD.plan END, CASE WHEN TG_OP <> 'DELETE' THEN NEW.plan END];
+	name text;
 BEGIN
 	-- locked: a first subscription in flight is waited for, and then seen
-	PERFORM 1 FROM billing.plan p WHERE p.plan = name FOR NO KEY UPDATE;
-	IF EXISTS (SELECT FROM billing.subscription s WHERE s.plan = name)
-		OR EXISTS (SELECT FROM billing.subscription s WHERE s.next_plan = name)
-		OR EXISTS (SELECT FROM billing.subscription_term t WHERE t.plan = name)
+	PERFORM 1 FROM billing.plan p WHERE p.plan = ANY (names) ORDER BY p.plan FOR NO KEY UPDATE;
+	SELECT p.plan INTO name FROM billing.plan p
+	WHERE p.plan = ANY (names) AND (EXISTS (SELECT FROM billing.subscription s WHERE s.plan = p.plan)
+		OR EXISTS (SELECT FROM billing.subscription s WHERE s.next_plan = p.plan)
+		OR EXISTS (SELECT FROM billing.subscription_term t WHERE t.plan = p.plan))
+	LIMIT 1;
+	IF FOUND
 	THEN
 		RAISE EXCEPTION 'plan "%" can not be %', name, CASE WHEN TG_OP = 'DELETE' AND TG_TABLE_NAME = 'plan' THEN 'deleted' ELSE 'changed' END USING
 			ERRCODE = 'UB007',

@@ -1,6 +1,29 @@
 -- Prepaid packages: how they are bought, bound, flagged, given back.  How usage is deducted from them stands in
 -- 49_deduction.sql, how they renew themselves in 49_renewal.sql.
 
+CREATE FUNCTION billing._guard_offer() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	names text[] := ARRAY[CASE WHEN TG_OP <> 'INSERT' THEN OLD.offer END, CASE WHEN TG_OP <> 'DELETE' THEN NEW.offer END];
+	used text;
+BEGIN
+	-- locked: a first purchase in flight is waited for, and then seen
+	PERFORM 1 FROM billing.package_offer o WHERE o.offer = ANY (names) FOR NO KEY UPDATE;
+	SELECT p.offer INTO used FROM billing.package p WHERE p.offer = ANY (names) LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'offer "%" can not be %', used, CASE WHEN TG_OP = 'DELETE' AND TG_TABLE_NAME = 'package_offer' THEN 'deleted' ELSE 'changed' END USING
+			ERRCODE = 'UB007',
+			DETAIL = format('It has packages, and this would change a row of billing.%s.', TG_TABLE_NAME),
+			HINT = CASE TG_TABLE_NAME WHEN 'package_offer' THEN 'Insert a row with a later valid_from: it says another price, or withdraws the offer, from that instant on.'
+				ELSE 'Insert a new offer under another name.' END;
+	END IF;
+	RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END
+$fn$;
+COMMENT ON FUNCTION billing._guard_offer() IS 'trigger: an offer that has packages is immutable, with what they cover';
+
 CREATE FUNCTION billing._offer_in_force(offer text, currency text, at timestamptz) RETURNS timestamptz
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -237,7 +260,8 @@ BEGIN
 	END IF;
 	PERFORM billing._check_may(purchase_package.account_id, 'purchase_package', purchase_package.at);
 	SELECT * INTO o FROM billing.package_offer x
-	WHERE x.offer = purchase_package.offer AND x.currency = a.currency AND x.valid_from = billing._offer_in_force(x.offer, x.currency, purchase_package.at);
+	WHERE x.offer = purchase_package.offer AND x.currency = a.currency AND x.valid_from = billing._offer_in_force(x.offer, x.currency, purchase_package.at)
+	FOR SHARE;	-- nobody changes an offer while it gets its first package
 	IF o.offer IS NULL THEN
 		RAISE EXCEPTION 'offer "%" is not sold', coalesce(purchase_package.offer, 'NULL') USING
 			ERRCODE = 'UB059',
@@ -433,7 +457,8 @@ BEGIN
 	PERFORM billing._check_may(change_package.account_id, 'change_package', change_package.at);
 	PERFORM billing._require_live(p, 'a change', change_package.at);
 	SELECT * INTO o FROM billing.package_offer x
-	WHERE x.offer = change_package.offer AND x.currency = a.currency AND x.valid_from = billing._offer_in_force(x.offer, x.currency, change_package.at);
+	WHERE x.offer = change_package.offer AND x.currency = a.currency AND x.valid_from = billing._offer_in_force(x.offer, x.currency, change_package.at)
+	FOR SHARE;
 	IF o.offer IS NULL OR o.meter <> p.meter OR EXISTS (SELECT FROM billing.package x WHERE x.account_id = change_package.account_id AND x.renews = p.package_id
 		AND x.state = 'pending')
 	THEN

@@ -126,11 +126,14 @@ BEGIN
 		RETURN;
 	END IF;
 	-- the price is today's, the specification stays
+	o.meter := p.meter;
 	o.size := p.size;
 	o.term := p.term;
 	o.month_end := p.month_end;
 	o.max_resources := p.max_resources;
 	o.cut_off := p.cut_off;
+	o.requires_plan := p.requires_plan;
+	o.priority := p.priority;
 	paid_by := billing._place_order(p.account_id, 'renewal', 'package', p.package_id, p.offer, 1, o.price, o.price - billing._offer_price(o, true),
 		NULL, NULL, format('renewal of package %s "%s"', p.package_id, p.offer), true, trigger_at);
 	SELECT x.money INTO STRICT paid FROM billing.purchase x WHERE x.account_id = p.account_id AND x.order_id = paid_by;
@@ -163,22 +166,46 @@ AS $fn$
 $fn$;
 COMMENT ON FUNCTION billing._start_package(bigint, bigint, timestamptz) IS 'lets a package that waits for the end of another one start sooner';
 
+CREATE FUNCTION billing._renewals_since(account_id bigint, package_id bigint, since timestamptz) RETURNS bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	WITH RECURSIVE chain AS (
+		SELECT p.account_id, p.renews FROM billing.package p
+		WHERE p.account_id = _renewals_since.account_id AND p.package_id = _renewals_since.package_id AND p.valid_from >= _renewals_since.since
+		UNION ALL
+		SELECT p.account_id, p.renews FROM chain c JOIN billing.package p ON p.account_id = c.account_id AND p.package_id = c.renews
+		WHERE p.valid_from >= _renewals_since.since
+	)
+	SELECT count(*) FROM chain c WHERE c.renews IS NOT NULL
+$fn$;
+COMMENT ON FUNCTION billing._renewals_since(bigint, bigint, timestamptz) IS 'how many packages have renewed one another since an instant, up to this one';
+
 CREATE FUNCTION billing._renew_within(the_cycle integer, accounts bigint[], at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
 	t record;
-	done boolean;
+	p billing.package;
+	waiting bigint[] := accounts;
 BEGIN
-	-- each round renews the first package of every account; a very large cycle may take several rounds
-	LOOP
-		done := true;
+	-- each round renews the first package of every account; a large cycle takes several rounds, for the accounts that it is large for
+	WHILE waiting <> '{}' LOOP
+		accounts := waiting;
+		waiting := '{}';
 		FOR t IN SELECT * FROM billing._renewal_triggers(the_cycle, accounts) r ORDER BY r.account_id LOOP
+			waiting := waiting || t.account_id;
+			-- a bound, or one event could keep everybody's settlement waiting for a package of next to nothing
+			IF t.cause = 'exhaustion' AND billing._renewals_since(t.account_id, t.package_id, billing.cycle_start(the_cycle)) >= 100 THEN
+				SELECT * INTO STRICT p FROM billing.package x WHERE x.account_id = t.account_id AND x.package_id = t.package_id;
+				IF p.auto_renew THEN
+					PERFORM billing._switch_off_renewal(p, 'it was renewed 100 times within one hour', t.trigger_at);
+					CONTINUE;
+				END IF;
+			END IF;
 			PERFORM billing._renew_package(t.account_id, t.package_id, t.cause, t.trigger_at);
-			done := false;
 		END LOOP;
-		EXIT WHEN done;
 	END LOOP;
 END
 $fn$;

@@ -58,6 +58,11 @@ COMMENT ON COLUMN billing.package_coverage.meter IS 'a meter that it covers';
 COMMENT ON COLUMN billing.package_coverage.region IS 'region of the usage; '''' any';
 COMMENT ON COLUMN billing.package_coverage.factor IS 'how much of the package one unit of usage takes: 1.8';
 
+CREATE TRIGGER package_offer_guard BEFORE UPDATE OR DELETE ON billing.package_offer
+	FOR EACH ROW EXECUTE FUNCTION billing._guard_offer();
+CREATE TRIGGER package_coverage_guard BEFORE INSERT OR UPDATE OR DELETE ON billing.package_coverage
+	FOR EACH ROW EXECUTE FUNCTION billing._guard_offer();
+
 CREATE TABLE billing.package (
 	account_id bigint NOT NULL REFERENCES billing.account,
 	package_id bigint GENERATED ALWAYS AS IDENTITY,
