@@ -93,6 +93,12 @@ BEGIN
 		PERFORM billing._note_step(account_id, 'resource', resource,
 			CASE call WHEN 'add_resource' THEN 'provision' ELSE split_part(call, '_', 1) END, NULL, at);
 	END IF;
+	IF call = 'activate_resource' THEN
+		-- plans that waited for it
+		PERFORM billing._start_subscription(s.account_id, s.subscription_id, greatest(at, s.created_at)) FROM billing.subscription s
+		WHERE s.account_id = _resource_call.account_id AND s.resource = _resource_call.resource AND s.state = 'provisioning'
+		ORDER BY s.subscription_id;
+	END IF;
 	PERFORM billing._answer_request(account_id, key, 'true');
 END
 $fn$;

@@ -131,7 +131,7 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._check_terms(text, integer, integer) IS 'raises UB041 for too few or too many terms in one order';
 
-CREATE FUNCTION billing._check_options(plan text, options jsonb) RETURNS void
+CREATE FUNCTION billing._check_options(account_id bigint, plan text, region text, options jsonb, at timestamptz) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
@@ -145,20 +145,23 @@ BEGIN
 			HINT = 'Leave options out for none, or write ''{"name": value}''.';
 	END IF;
 	SELECT o.key, o.value INTO unknown FROM jsonb_each(options) o
-	WHERE NOT EXISTS (SELECT FROM billing.plan_price r
-		WHERE r.plan = _check_options.plan AND r.options @> jsonb_build_object(o.key, o.value))
+	-- by a row that can be the price: one of another currency or region, or of later, would leave it for nothing
+	WHERE NOT EXISTS (SELECT FROM billing.plan_price r JOIN billing.account a ON a.account_id = _check_options.account_id AND a.currency = r.currency
+		WHERE r.plan = _check_options.plan AND r.options @> jsonb_build_object(o.key, o.value) AND r.options <@ _check_options.options
+			AND r.region IN (_check_options.region, '') AND r.valid_from <= _check_options.at)
 	ORDER BY o.key LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'plan "%" has no option "%" of %', plan, unknown.key, unknown.value USING
 			ERRCODE = 'UB042',
-			DETAIL = 'No row of billing.plan_price gives it a price.',
-			HINT = format('SELECT options, fee FROM billing.plan_price WHERE plan = %L;', plan);
+			DETAIL = 'No row of billing.plan_price gives it a price in that currency and region, at that time and with the other options.',
+			HINT = format('SELECT region, options, currency, valid_from, fee FROM billing.plan_price WHERE plan = %L;', plan);
 	END IF;
 END
 $fn$;
-COMMENT ON FUNCTION billing._check_options(text, jsonb) IS 'raises UB042 for an option, or a value of it, that the plan does not know';
+COMMENT ON FUNCTION billing._check_options(bigint, text, text, jsonb, timestamptz) IS 'raises UB042 for an option, or a value of it, that the plan does not know';
 
-CREATE FUNCTION billing._check_plan(plan text, region text, quantity integer, options jsonb, terms integer) RETURNS void
+CREATE FUNCTION billing._check_plan(account_id bigint, plan text, region text, quantity integer, options jsonb, terms integer, at timestamptz)
+	RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
@@ -183,10 +186,10 @@ BEGIN
 			HINT = 'Leave region out, or name one.';
 	END IF;
 	PERFORM billing._check_terms(p.plan, _check_plan.terms, p.min_terms);
-	PERFORM billing._check_options(p.plan, _check_plan.options);
+	PERFORM billing._check_options(_check_plan.account_id, p.plan, _check_plan.region, _check_plan.options, _check_plan.at);
 END
 $fn$;
-COMMENT ON FUNCTION billing._check_plan(text, text, integer, jsonb, integer)
+COMMENT ON FUNCTION billing._check_plan(bigint, text, text, integer, jsonb, integer, timestamptz)
 	IS 'raises UB039, UB041, UB042, 22003 or 22004 unless the plan can be subscribed to in that way';
 
 CREATE FUNCTION billing._check_plan_resource(account_id bigint, plan text, resource text) RETURNS void
@@ -348,7 +351,7 @@ BEGIN
 	PERFORM billing._check_may(subscribe.account_id, 'subscribe', subscribe.at);
 	-- nobody changes a plan while it gets its first subscription
 	PERFORM 1 FROM billing.plan w WHERE w.plan = subscribe.plan FOR SHARE;
-	PERFORM billing._check_plan(subscribe.plan, subscribe.region, subscribe.quantity, subscribe.options, subscribe.terms);
+	PERFORM billing._check_plan(subscribe.account_id, subscribe.plan, subscribe.region, subscribe.quantity, subscribe.options, subscribe.terms, subscribe.at);
 	SELECT * INTO STRICT p FROM billing.plan w WHERE w.plan = subscribe.plan;
 	IF coalesce(subscribe.auto_renew, false) THEN
 		PERFORM billing._check_renewable(p.plan);
@@ -362,7 +365,10 @@ BEGIN
 	RETURNING subscription_id INTO id;
 	PERFORM billing._place_order(subscribe.account_id, 'purchase', 'subscription', id, p.plan, subscribe.terms, price.list_price, price.discount,
 		subscribe.voucher, ARRAY[p.plan, p.product], format('plan %s', p.plan), false, subscribe.at);
-	IF NOT p.provisioned THEN
+	-- the account's lock keeps activate_resource() out
+	IF NOT p.provisioned OR EXISTS (SELECT FROM billing.resource r
+		WHERE r.account_id = subscribe.account_id AND r.resource = subscribe.resource AND r.state <> 'provisioning')
+	THEN
 		PERFORM billing._start_subscription(subscribe.account_id, id, subscribe.at);
 	END IF;
 	PERFORM billing._answer_request(subscribe.account_id, subscribe.key, to_jsonb(id));

@@ -40,7 +40,8 @@ DECLARE
 	v record;
 BEGIN
 	PERFORM billing._check_holder(quote_plan.account_id, 'quote_plan', quote_plan.at);
-	PERFORM billing._check_plan(quote_plan.plan, quote_plan.region, quote_plan.quantity, quote_plan.options, quote_plan.terms);
+	PERFORM billing._check_plan(quote_plan.account_id, quote_plan.plan, quote_plan.region, quote_plan.quantity, quote_plan.options, quote_plan.terms,
+		quote_plan.at);
 	p := billing._price_terms(quote_plan.account_id, quote_plan.plan, quote_plan.region, quote_plan.options, quote_plan.quantity, quote_plan.terms,
 		quote_plan.at);
 	SELECT * INTO v FROM billing._choose_voucher(quote_plan.account_id, quote_plan.voucher, p.list_price - p.discount,
@@ -180,7 +181,8 @@ BEGIN
 	SELECT * INTO STRICT s FROM billing.subscription w
 	WHERE w.account_id = change_plan.account_id AND w.subscription_id = change_plan.subscription_id;
 	PERFORM 1 FROM billing.plan w WHERE w.plan = change_plan.plan FOR SHARE;
-	PERFORM billing._check_plan(change_plan.plan, s.region, s.quantity, s.options, (SELECT w.min_terms FROM billing.plan w WHERE w.plan = change_plan.plan));
+	PERFORM billing._check_plan(s.account_id, change_plan.plan, s.region, s.quantity, s.options,
+		(SELECT w.min_terms FROM billing.plan w WHERE w.plan = change_plan.plan), change_plan.at);
 	SELECT * INTO STRICT old FROM billing.plan w WHERE w.plan = s.plan;
 	SELECT * INTO STRICT new_plan FROM billing.plan w WHERE w.plan = change_plan.plan;
 

@@ -46,4 +46,30 @@ SELECT t.same($$SELECT meter, size, valid_from, valid_until, price_paid, priorit
 	$$VALUES ('traffic', 10, '2023-07-02 12:00+00'::timestamptz, '2023-08-02 12:00+00'::timestamptz, 0.95, 0, NULL::text[]),
 		('traffic', 10, '2023-08-02 12:00+00', '2023-09-02 12:00+00', 1.50, 0, NULL)$$, 'a renewed package is of the meter and size, and needs what the old one needed');
 SELECT t.verify_is_empty();
+
+-- an option is sold where a row gives it a price: not in another region or currency, not before, not beside what it does not go with
+INSERT INTO billing.plan (plan, currency, fee, term) VALUES ('line', 'USD', 10, '1 month');
+INSERT INTO billing.plan_price (plan, region, options, currency, valid_from, fee) VALUES ('line', '', '{}', 'EUR', '-infinity', 9),
+	('line', '', '{"width": 10}', 'USD', '-infinity', 20), ('line', 'CN', '{"width": 10, "tls": true}', 'USD', '-infinity', 30), ('line', '', '{"width": 20}', 'USD', '2023-09-01', 40);
+SELECT billing.open_account(name => 'e', account_id => 50, currency => 'EUR', credit_limit => 100, at => '2023-01-01');
+SELECT t.refuses(format('SELECT billing.%s(%s, ''line'', region => %L, options => %L, at => ''2023-08-04'')', f, a, r, o), 'UB042', n, format('no option for nothing: %s in %s of %s', o, r, a))
+FROM (VALUES (50, '', '{"width": 10}', 'width'), (6, '', '{"width": 20}', 'width'), (6, 'HK', '{"width": 10, "tls": true}', 'tls'), (6, 'CN', '{"tls": true}', 'tls')) v(a, r, o, n), unnest(ARRAY['subscribe', 'quote_plan']) f;
+SELECT billing.subscribe(6, 'line', region => 'CN', options => '{"width": 10, "tls": true}', at => '2023-08-04'), billing.subscribe(6, 'line', options => '{"width": 20}', at => '2023-09-01');
+SELECT is(t.charged(6), 70.0, 'what has a price is sold');
+
+-- a plan that waits for its resource starts when that is activated, or at once if it was
+INSERT INTO billing.plan (plan, currency, fee, term, provisioned) VALUES ('host', 'USD', 3, '1 month', true);
+INSERT INTO billing.plan_allowance (plan, meter, quantity) VALUES ('host', 'l4', 10);
+SELECT billing.add_resource(7, x, 'host', at => '2023-08-04') FROM unnest(ARRAY['h', 'i']) x;
+SELECT billing.subscribe(7, 'host', 'h', terms => 2, at => '2023-08-04 10:00'), billing.subscribe(7, 'host', 'i', at => '2023-08-04 10:00');
+SELECT billing.activate_resource(7, 'h', at => '2023-08-05 11:00');
+SELECT billing.activate_resource(7, 'h', at => '2023-08-05 12:00');
+SELECT billing.subscribe(7, 'host', 'h', auto_renew => true, at => '2023-08-06 10:00');
+SELECT t.same($$SELECT resource, state, anchor, paid_terms, paid_until, renew_at FROM billing.subscription WHERE account_id = 7 ORDER BY subscription_id$$,
+	$$VALUES ('h', 'active', '2023-08-05 11:00+00'::timestamptz, 2, '2023-10-05 11:00+00'::timestamptz, NULL::timestamptz), ('i', 'provisioning', '2023-08-04 10:00+00', 0, 'infinity', NULL),
+		('h', 'active', '2023-08-06 10:00+00', 1, '2023-09-06 10:00+00', '2023-09-05 10:00+00')$$, 'only what waited for it starts, and once');
+SELECT t.use(7, 'l4', 7, '2023-08-05 11:00', 'h'), t.use(7, 'l4', 1, '2023-08-05 10:59:59', 'h');
+CALL billing.run('2023-08-06 11:00');
+SELECT t.same($$SELECT source, quantity FROM billing.charges WHERE account_id = 7 AND meter = 'l4' ORDER BY source$$, $$VALUES ('allowance', 7), ('tariff', 1)$$, 'and includes what it includes from then on');
+SELECT t.verify_is_empty();
 SELECT * FROM finish();

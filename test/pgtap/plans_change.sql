@@ -146,7 +146,7 @@ SELECT billing.subscribe(12, 'proxy', 'p1', terms => 2, auto_renew => true, at =
 SELECT t.same('SELECT state, term, paid_terms, renew_at FROM billing.subscriptions WHERE account_id = 12', $$VALUES ('provisioning', NULL::integer, 0, NULL::timestamptz)$$, 'paid, and not begun');
 CALL billing.run('2024-06-20');
 SELECT t.verify_is_empty();
-SELECT billing._start_subscription(12, t.sub(12), '2024-06-20 15:00');
+SELECT billing.activate_resource(12, 'p1', at => '2024-06-20 15:00');
 SELECT t.same('SELECT state, term_start, paid_until, renew_at FROM billing.subscriptions WHERE account_id = 12',
 	$$VALUES ('active', '2024-06-20 00:00+00'::timestamptz, '2024-08-20 00:00+00'::timestamptz, '2024-08-19 00:00+00'::timestamptz)$$, 'its first term begins with its resource');
 SELECT is((SELECT sum(size) FROM billing.allowances WHERE account_id = 12 AND resource = 'p1'), 14::numeric, 'and its allowances');
