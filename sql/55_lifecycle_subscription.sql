@@ -70,7 +70,7 @@ AS $fn$
 	JOIN billing.account a USING (account_id)
 	JOIN billing.account_state t USING (account_id)
 	JOIN billing.lifecycle l ON l.lifecycle_id = c.lifecycle_id
-	CROSS JOIN LATERAL billing.lifecycle_next(l.rule, coalesce(c.since, s.paid_until), c.step, c.applied_at, a.time_zone) n
+	CROSS JOIN LATERAL billing.lifecycle_next(l.rule, coalesce(c.since, nullif(s.paid_until, 'infinity')), c.step, c.applied_at, a.time_zone) n
 	WHERE c.account_id = _next_chain_step.account_id AND c.subscription_id = _next_chain_step.subscription_id AND c.cause = _next_chain_step.cause
 		AND t.state <> 'closed' AND s.state NOT IN ('provisioning', 'released', 'cancelled')
 		AND (c.since IS NOT NULL OR c.cause = 'expiry' AND s.paid_until < 'infinity' AND s.ended_at = 'infinity'
