@@ -56,14 +56,9 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
 	target text;
-	known boolean;
 BEGIN
 	SELECT s.argument INTO target FROM billing.lifecycle_steps(rule) s WHERE s.action = 'downgrade';
-	IF NOT FOUND OR to_regclass('billing.plan') IS NULL THEN
-		RETURN;
-	END IF;
-	EXECUTE 'SELECT EXISTS (SELECT FROM billing.plan p WHERE p.plan = $1)' INTO known USING target;
-	IF NOT known THEN
+	IF FOUND AND NOT EXISTS (SELECT FROM billing.plan p WHERE p.plan = target) THEN
 		RAISE EXCEPTION 'plan "%" does not exist', target USING
 			ERRCODE = 'foreign_key_violation',
 			DETAIL = format('Lifecycle policy "%s" downgrades to it.', policy),
@@ -79,10 +74,12 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 BEGIN
 	RETURN EXISTS (SELECT FROM billing.account_state s WHERE s.lifecycle_id = _lifecycle_is_used.lifecycle_id)
-		OR EXISTS (SELECT FROM billing.account a WHERE a.policy = _lifecycle_is_used.policy);
+		OR EXISTS (SELECT FROM billing.account a WHERE a.policy = _lifecycle_is_used.policy)
+		OR EXISTS (SELECT FROM billing.subscription_chain c WHERE c.lifecycle_id = _lifecycle_is_used.lifecycle_id)
+		OR EXISTS (SELECT FROM billing.plan p WHERE _lifecycle_is_used.policy IN (p.expiry_policy, p.overdue_policy));
 END
 $fn$;
-COMMENT ON FUNCTION billing._lifecycle_is_used(bigint, text) IS 'does a chain follow this version, or does an account name this policy?';
+COMMENT ON FUNCTION billing._lifecycle_is_used(bigint, text) IS 'does a chain follow this version, or does an account or a plan name this policy?';
 
 CREATE FUNCTION billing._guard_lifecycle() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
@@ -92,7 +89,7 @@ BEGIN
 	IF billing._lifecycle_is_used(OLD.lifecycle_id, OLD.policy) THEN
 		RAISE EXCEPTION 'lifecycle policy "%" can not be %', OLD.policy, CASE TG_OP WHEN 'DELETE' THEN 'deleted' ELSE 'changed' END USING
 			ERRCODE = 'UB007',
-			DETAIL = 'Accounts have it, and customers rely on its delays.',
+			DETAIL = 'Accounts or plans have it, and customers rely on its delays.',
 			HINT = 'Insert a new row of that policy with a later valid_from: chains of steps that begin from then on follow it.';
 	END IF;
 	RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
@@ -244,6 +241,7 @@ DECLARE
 BEGIN
 	PERFORM billing._end_overdue(ids, eff, at);
 	PERFORM billing._begin_overdue(ids, eff, at);
+	PERFORM billing._turn_subscriptions(ids, eff, at);
 	WITH low AS (
 		UPDATE billing.account_state s SET low_since = CASE WHEN s.balance < s.low_balance_at THEN eff END
 		FROM billing.account a

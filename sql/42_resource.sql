@@ -71,13 +71,14 @@ BEGIN
 			HINT = CASE call WHEN 'enable_resource' THEN format('billing.activate_resource(%s, %L) begins its service.', account_id, resource)
 				ELSE format('billing.enable_resource(%s, %L) brings it back.', account_id, resource) END;
 	-- a cap holds nothing back: it acts once in each of its windows
-	ELSIF call = 'enable_resource' AND r.held_by IS DISTINCT FROM 'account' AND coalesce(r.held_by, '') NOT LIKE 'cap %' AND r.state IN ('restricted', 'suspended')
+	ELSIF call = 'enable_resource' AND r.held_by IS DISTINCT FROM 'account' AND coalesce(r.held_by, '') !~ '^(cap|subscription) ' AND r.state IN ('restricted', 'suspended')
+		OR call = 'enable_resource' AND billing._is_held(r.account_id, r.resource, r.kind)
 		OR call = 'enable_resource' AND EXISTS (SELECT FROM billing.account_state s JOIN billing.lifecycle l USING (lifecycle_id)
 			CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
 			WHERE s.account_id = _resource_call.account_id AND s.overdue_since IS NOT NULL AND t.step <= s.step
 				AND t.action IN ('restrict', 'suspend') AND coalesce(t.argument, r.kind) = r.kind)
 	THEN
-		RAISE EXCEPTION 'resource "%" of account % is held by %', resource, account_id, coalesce(r.held_by, 'the account''s debt') USING
+		RAISE EXCEPTION 'resource "%" of account % is held by %', resource, account_id, coalesce(r.held_by, 'the account''s debt or the end of a plan') USING
 			ERRCODE = 'UB023',
 			DETAIL = format('It is %s since %s, and what holds it is still there.', r.state, r.since),
 			HINT = format('SELECT * FROM billing.explain_account(%s); tells what would clear it.', account_id);
@@ -114,7 +115,7 @@ CREATE FUNCTION billing.activate_resource(account_id bigint, resource text, key 
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$ SELECT billing._resource_call(account_id, resource, 'activate_resource', NULL, key, at) $fn$;
-COMMENT ON FUNCTION billing.activate_resource(bigint, text, text, timestamptz) IS 'a resource that was added is in service from now on: active';
+COMMENT ON FUNCTION billing.activate_resource(bigint, text, text, timestamptz) IS 'a resource that was added is in service from now on: active; the plans that wait for it begin';
 
 CREATE FUNCTION billing.enable_resource(account_id bigint, resource text, key text DEFAULT NULL, at timestamptz DEFAULT now()) RETURNS void
 LANGUAGE sql VOLATILE
@@ -199,6 +200,7 @@ BEGIN
 	UPDATE billing.account_state s
 	SET state = 'closed', state_since = close_account.at, overdue_since = NULL, next_at = NULL, low_since = NULL, low_balance_at = NULL
 	WHERE s.account_id = close_account.account_id;
+	UPDATE billing.subscription_chain c SET next_at = NULL WHERE c.account_id = close_account.account_id;
 	PERFORM billing._note_step(account_id, 'account', account_id::text, 'close', NULL, at);
 	PERFORM billing._answer_request(account_id, key, 'true');
 END

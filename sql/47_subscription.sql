@@ -324,6 +324,7 @@ BEGIN
 	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
 	PERFORM billing._open_terms(s.account_id, s.subscription_id, o.order_id, s.plan);
 	PERFORM billing._set_renew_at(s.account_id, s.subscription_id, _start_subscription.at);
+	PERFORM billing._turn_subscriptions(ARRAY[s.account_id], _start_subscription.at, _start_subscription.at);
 END
 $fn$;
 COMMENT ON FUNCTION billing._start_subscription(bigint, bigint, timestamptz) IS 'starts the first term of a subscription that is paid';
@@ -363,6 +364,7 @@ BEGIN
 	VALUES (subscribe.account_id, p.plan, subscribe.region, subscribe.resource, subscribe.quantity, subscribe.options,
 		price.fee, 'provisioning', subscribe.at, subscribe.at, 0, 'infinity', coalesce(subscribe.auto_renew, false), subscribe.at)
 	RETURNING subscription_id INTO id;
+	PERFORM billing._adopt_policies(subscribe.account_id, id, subscribe.at);
 	PERFORM billing._place_order(subscribe.account_id, 'purchase', 'subscription', id, p.plan, subscribe.terms, price.list_price, price.discount,
 		subscribe.voucher, ARRAY[p.plan, p.product], format('plan %s', p.plan), false, subscribe.at);
 	-- the account's lock keeps activate_resource() out

@@ -148,6 +148,7 @@ BEGIN
 	WHERE t.account_id = s.account_id AND t.subscription_id = s.subscription_id AND t.term = u.term;
 	UPDATE billing.subscription w SET plan = p.plan, fee = new_fee, next_plan = NULL
 	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
+	PERFORM billing._adopt_policies(s.account_id, s.subscription_id, _upgrade.at);
 	RETURN id;
 END
 $fn$;
@@ -270,7 +271,9 @@ AS $fn$
 	UPDATE billing.subscription s
 	SET state = 'cancelled', since = _close_subscription.at, ended_at = _close_subscription.at, auto_renew = false, renew_at = NULL,
 		renewal_failed_at = NULL, next_plan = NULL
-	WHERE s.account_id = _close_subscription.account_id AND s.subscription_id = _close_subscription.subscription_id
+	WHERE s.account_id = _close_subscription.account_id AND s.subscription_id = _close_subscription.subscription_id;
+	UPDATE billing.subscription_chain c SET next_at = NULL
+	WHERE c.account_id = _close_subscription.account_id AND c.subscription_id = _close_subscription.subscription_id
 $fn$;
 COMMENT ON FUNCTION billing._close_subscription(bigint, bigint, timestamptz) IS 'ends a subscription and its allowances at an instant';
 
@@ -303,6 +306,7 @@ BEGIN
 		ends := s.paid_until;
 		UPDATE billing.subscription w SET ended_at = ends, auto_renew = false, renew_at = NULL, renewal_failed_at = NULL, next_plan = NULL
 		WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
+		PERFORM billing._set_next_steps(ARRAY[s.account_id], ARRAY[s.subscription_id]);
 	ELSE
 		PERFORM billing._close_subscription(s.account_id, s.subscription_id, ends);
 	END IF;

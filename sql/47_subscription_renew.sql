@@ -17,9 +17,10 @@ AS $fn$
 			THEN greatest(billing._day_before(s.paid_until, a.time_zone), t.term_start, _set_renew_at.at) END
 	FROM billing.account a, billing.subscription_term t
 	WHERE s.account_id = _set_renew_at.account_id AND s.subscription_id = _set_renew_at.subscription_id AND a.account_id = s.account_id
-		AND t.account_id = s.account_id AND t.subscription_id = s.subscription_id AND t.term = s.paid_terms
+		AND t.account_id = s.account_id AND t.subscription_id = s.subscription_id AND t.term = s.paid_terms;
+	SELECT billing._set_next_steps(ARRAY[_set_renew_at.account_id], ARRAY[_set_renew_at.subscription_id])
 $fn$;
-COMMENT ON FUNCTION billing._set_renew_at(bigint, bigint, timestamptz) IS 'sets when a subscription renews itself, from its flag, state and end';
+COMMENT ON FUNCTION billing._set_renew_at(bigint, bigint, timestamptz) IS 'sets when a subscription renews itself, from its flag, state and end, and the next step of its chains';
 
 CREATE FUNCTION billing._renew(account_id bigint, subscription_id bigint, terms integer, voucher text, automatic boolean, at timestamptz) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
@@ -45,12 +46,13 @@ BEGIN
 	END IF;
 	UPDATE billing.subscription w SET fee = price.fee WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
 	PERFORM billing._open_terms(s.account_id, s.subscription_id, id, p.plan);
+	UPDATE billing.subscription w SET next_plan = NULL WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
+	IF p.plan <> s.plan THEN
+		PERFORM billing._adopt_policies(s.account_id, s.subscription_id, _renew.at);
+	END IF;
 	-- late, it counts on from the old end, and may be over already
-	UPDATE billing.subscription w
-	SET next_plan = NULL,
-		state = CASE WHEN w.paid_until > _renew.at THEN 'active' ELSE w.state END,
-		since = CASE WHEN w.paid_until > _renew.at AND w.state <> 'active' THEN _renew.at ELSE w.since END
-	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
+	PERFORM billing._end_expiry(w.account_id, w.subscription_id, _renew.at)
+	FROM billing.subscription w WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id AND w.paid_until > _renew.at;
 	PERFORM billing._set_renew_at(s.account_id, s.subscription_id, _renew.at);
 	RETURN id;
 END
@@ -95,6 +97,7 @@ COMMENT ON FUNCTION billing.renew_subscription(bigint, bigint, integer, text, te
 CREATE FUNCTION billing._renew_subscriptions(account_from bigint, account_to bigint, until timestamptz, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'	-- instants among the facts
 AS $fn$
 DECLARE
 	instant timestamptz;
@@ -119,9 +122,15 @@ BEGIN
 			CONTINUE WHEN NOT FOUND;
 			IF s.state NOT IN ('active', 'grace') OR EXISTS (SELECT FROM billing.account_state x WHERE x.account_id = s.account_id AND x.state = 'closed') THEN
 				UPDATE billing.subscription w SET auto_renew = false, renew_at = NULL WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
+				PERFORM billing._set_next_steps(ARRAY[s.account_id], ARRAY[s.subscription_id]);
 			ELSIF billing._renew(s.account_id, s.subscription_id, 1, NULL, true, instant) IS NULL THEN
 				UPDATE billing.subscription w SET renew_at = NULL, renewal_failed_at = instant
 				WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
+				PERFORM billing._set_next_steps(ARRAY[s.account_id], ARRAY[s.subscription_id]);
+				PERFORM billing._notify(s.account_id, 'renewal_failed', 'subscription', s.subscription_id::text, 'renewal of the term that ends ' || s.paid_until,
+					jsonb_build_object('account_id', s.account_id, 'subscription_id', s.subscription_id, 'plan', coalesce(s.next_plan, s.plan), 'at', instant,
+						'term_end', s.paid_until, 'reason', format('subscription %s to plan "%s" lacks money, and is tried again with every top-up', s.subscription_id,
+							coalesce(s.next_plan, s.plan))), instant);
 			END IF;
 		END LOOP;
 	END LOOP;
@@ -150,7 +159,11 @@ COMMENT ON FUNCTION billing._retry_renewals(bigint, timestamptz) IS 'money came 
 CREATE FUNCTION billing._end_subscriptions(account_from bigint, account_to bigint, timer timestamptz, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'	-- instants among the facts
 AS $fn$
+DECLARE
+	holders bigint[];
+	ids bigint[];
 BEGIN
 	-- Lock first, read after: a renewal in flight is waited for, and then seen.
 	PERFORM 1 FROM billing.account_state a
@@ -160,19 +173,40 @@ BEGIN
 		AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = a.account_id))
 	ORDER BY a.account_id FOR NO KEY UPDATE;
 
-	UPDATE billing.subscription s
-	SET state = n.state, since = s.paid_until,
-		ended_at = CASE n.state WHEN 'cancelled' THEN s.paid_until ELSE s.ended_at END,
-		auto_renew = s.auto_renew AND n.state <> 'cancelled',
-		renew_at = CASE n.state WHEN 'cancelled' THEN NULL ELSE s.renew_at END,
-		renewal_failed_at = CASE n.state WHEN 'cancelled' THEN NULL ELSE s.renewal_failed_at END,
-		next_plan = CASE n.state WHEN 'cancelled' THEN NULL ELSE s.next_plan END
-	FROM billing.plan p
-	CROSS JOIN LATERAL (VALUES (p.renewable AND p.expiry_policy IS NOT NULL)) r(waits)
-	CROSS JOIN LATERAL (VALUES ('cancelled'), ('grace')) n(state)
-	WHERE s.state = 'active' AND s.paid_until < 'infinity' AND s.paid_until <= timer AND s.account_id >= account_from AND s.account_id < account_to
-		AND p.plan = s.plan AND n.state = CASE WHEN r.waits AND s.ended_at = 'infinity' THEN 'grace' ELSE 'cancelled' END
-		AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id));
+	WITH ended AS (
+		UPDATE billing.subscription s
+		SET state = n.state, since = s.paid_until,
+			ended_at = CASE n.state WHEN 'cancelled' THEN s.paid_until ELSE s.ended_at END,
+			auto_renew = s.auto_renew AND n.state <> 'cancelled',
+			renew_at = CASE n.state WHEN 'cancelled' THEN NULL ELSE s.renew_at END,
+			renewal_failed_at = CASE n.state WHEN 'cancelled' THEN NULL ELSE s.renewal_failed_at END,
+			next_plan = CASE n.state WHEN 'cancelled' THEN NULL ELSE s.next_plan END
+		FROM (VALUES ('cancelled'), ('grace')) n(state)
+		WHERE s.state = 'active' AND s.paid_until < 'infinity' AND s.paid_until <= timer AND s.account_id >= account_from AND s.account_id < account_to
+			AND n.state = CASE WHEN s.ended_at = 'infinity' AND EXISTS (SELECT FROM billing.subscription_chain c
+				WHERE c.account_id = s.account_id AND c.subscription_id = s.subscription_id AND c.cause = 'expiry') THEN 'grace' ELSE 'cancelled' END
+			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))
+		RETURNING s.account_id, s.subscription_id, s.state, s.plan, s.paid_until
+	), begun AS (
+		-- late by no more than settling always is, it counts from the end; later, from now: our delays shorten nobody's grace
+		UPDATE billing.subscription_chain c
+		SET since = CASE WHEN billing.lifecycle_catch_up(l.rule) = 'jump' OR _end_subscriptions.at <= billing.cycle_start(billing.cycle_of(e.paid_until) + 1)
+				+ i.settle_delay + interval '15 minutes' THEN e.paid_until ELSE _end_subscriptions.at END
+		FROM ended e, billing.lifecycle l, billing.installation i
+		WHERE c.account_id = e.account_id AND c.subscription_id = e.subscription_id AND c.cause = 'expiry' AND l.lifecycle_id = c.lifecycle_id AND e.state = 'grace'
+		RETURNING c.account_id, c.subscription_id, e.paid_until, c.since
+	), noted AS (
+		INSERT INTO billing.lifecycle_step (account_id, subject, subject_id, step, action, due_at, at, applied_at, cause)
+		SELECT b.account_id, 'subscription', b.subscription_id::text, 0, 'end', b.paid_until, b.since, _end_subscriptions.at, 'expiry' FROM begun b
+	), told AS (
+		INSERT INTO billing.notice (account_id, kind, subject, subject_id, cause, facts, at)
+		SELECT e.account_id, 'subscription_ended', 'subscription', e.subscription_id::text, 'end ' || e.paid_until,
+			jsonb_build_object('account_id', e.account_id, 'subscription_id', e.subscription_id, 'plan', e.plan, 'term_end', e.paid_until, 'state', e.state), e.paid_until
+		FROM ended e
+		ON CONFLICT DO NOTHING
+	)
+	SELECT array_agg(e.account_id), array_agg(e.subscription_id) INTO holders, ids FROM ended e;
+	PERFORM billing._set_next_steps(holders, ids);
 END
 $fn$;
 COMMENT ON FUNCTION billing._end_subscriptions(bigint, bigint, timestamptz, timestamptz)

@@ -1,6 +1,6 @@
 -- The timers: every step that is due is applied, in the order of the instants, sets at a time.
 --
--- A subject (an account; later a subscription, a package) keeps where its chain stands: the version of its policy, its
+-- A subject (an account; a subscription: 55_lifecycle_subscription.sql) keeps where its chain stands: the version of its policy, its
 -- anchor, the last step applied, the effective instant of the last step that does not count back, and the next
 -- instant.  Due is what has next_at < at: next_at itself is the last instant to pay.  Rows that others hold are
 -- passed over until the next ring; what was locked is looked at again, so a payment that was first wins.
@@ -75,6 +75,7 @@ AS $fn$
 DECLARE
 	versions bigint[];
 	done bigint;
+	suspended_ids bigint[];
 BEGIN
 	IF EXISTS (SELECT FROM billing.lifecycle_override o WHERE o.subject = 'account') THEN
 		done := billing._hold_accounts(at, through);
@@ -122,6 +123,10 @@ BEGIN
 			AND (t.action = 'release' AND r.state <> 'released'
 				OR t.action = 'restrict' AND r.state = 'active' AND coalesce(t.argument, r.kind) = r.kind
 				OR t.action = 'suspend' AND r.state IN ('active', 'restricted') AND t.argument = r.kind)
+			-- a plan with a policy of its own looks after its resource itself
+			AND NOT EXISTS (SELECT FROM billing.subscription s JOIN billing.subscription_chain c USING (account_id, subscription_id)
+				WHERE s.account_id = r.account_id AND s.resource = r.resource AND c.cause = 'overdue' AND c.since IS NOT NULL
+					AND s.state NOT IN ('released', 'cancelled'))
 		RETURNING r.account_id, r.resource, t.step, t.action, t.argument, t.due_at, t.effective
 	), noted AS (
 		INSERT INTO billing.lifecycle_step (account_id, subject, subject_id, step, action, argument, due_at, at, applied_at, reason)
@@ -142,7 +147,10 @@ BEGIN
 		FROM taken t WHERE t.kind IS NOT NULL
 		ON CONFLICT DO NOTHING
 	)
-	SELECT count(*) INTO done FROM noted;
+	SELECT count(*), array_agg(t.account_id) FILTER (WHERE t.state = 'suspended' AND t.was = 'overdue') INTO done, suspended_ids FROM taken t;
+	IF suspended_ids IS NOT NULL AND EXISTS (SELECT FROM billing.plan p WHERE p.overdue_policy IS NOT NULL) THEN
+		PERFORM billing._suspend_subscriptions(suspended_ids, at);
+	END IF;
 	IF done > 0 AND EXISTS (SELECT FROM billing.lifecycle_quarantine) THEN
 		DELETE FROM billing.lifecycle_quarantine q USING billing.account_state s
 		WHERE q.subject = 'account' AND s.account_id = q.account_id AND NOT coalesce(s.next_at < _step_accounts.at, false);
@@ -200,23 +208,32 @@ AS $fn$
 -- Which function steps which subject.  A batch that fails is tried with half as many, until the one subject is left
 -- that fails: it waits in quarantine, and the others go on.
 DECLARE
-	culprit bigint;
+	culprit record;
 BEGIN
 	RETURN CASE subject
 		WHEN 'account' THEN billing._step_accounts(at, through, max_rows)
+		WHEN 'subscription' THEN billing._step_subscriptions(at, through, max_rows)
 		WHEN 'invoice' THEN billing._step_invoices(at, through, max_rows) END;
 EXCEPTION WHEN OTHERS THEN
-	IF left(SQLSTATE, 2) IN ('25', '40', '53', '55', '57', '58') OR subject <> 'account' THEN
+	IF left(SQLSTATE, 2) IN ('25', '40', '53', '55', '57', '58') OR subject = 'invoice' THEN
 		RAISE;
 	ELSIF max_rows > 1 THEN
 		RETURN billing._step_subjects(subject, at, through, max_rows / 2);
 	END IF;
-	SELECT s.account_id INTO culprit FROM billing.account_state s
-	WHERE s.next_at < _step_subjects.at AND s.next_at <= through
-		AND NOT billing._is_tried_later(s.account_id, 'account', s.account_id::text, _step_subjects.at)
-	ORDER BY s.next_at, s.account_id LIMIT 1 FOR NO KEY UPDATE OF s SKIP LOCKED;
+	IF subject = 'account' THEN
+		SELECT s.account_id, s.account_id::text AS subject_id INTO culprit FROM billing.account_state s
+		WHERE s.next_at < _step_subjects.at AND s.next_at <= through
+			AND NOT billing._is_tried_later(s.account_id, 'account', s.account_id::text, _step_subjects.at)
+		ORDER BY s.next_at, s.account_id LIMIT 1 FOR NO KEY UPDATE OF s SKIP LOCKED;
+	ELSE
+		SELECT c.account_id, c.subscription_id::text AS subject_id INTO culprit
+		FROM billing.subscription_chain c JOIN billing.account_state s USING (account_id)
+		WHERE c.next_at < _step_subjects.at AND c.next_at <= through
+			AND NOT billing._is_tried_later(c.account_id, 'subscription', c.subscription_id::text, _step_subjects.at)
+		ORDER BY c.next_at, c.account_id, c.subscription_id, c.cause LIMIT 1 FOR NO KEY UPDATE OF s SKIP LOCKED;
+	END IF;
 	INSERT INTO billing.lifecycle_quarantine AS q (account_id, subject, subject_id, error, error_code, since, tried_at)
-	VALUES (culprit, 'account', culprit::text, SQLERRM, SQLSTATE, _step_subjects.at, _step_subjects.at)
+	VALUES (culprit.account_id, _step_subjects.subject, culprit.subject_id, SQLERRM, SQLSTATE, _step_subjects.at, _step_subjects.at)
 	ON CONFLICT ON CONSTRAINT lifecycle_quarantine_pkey DO UPDATE SET error = excluded.error, error_code = excluded.error_code, tried_at = excluded.tried_at;
 	RETURN 1;
 END
@@ -224,12 +241,13 @@ $fn$;
 COMMENT ON FUNCTION billing._step_subjects(text, timestamptz, timestamptz, integer) IS 'steps a batch of one kind of subject; returns how many were due';
 
 CREATE FUNCTION billing._due_subjects(after timestamptz) RETURNS TABLE (subject text, next_at timestamptz)
-LANGUAGE plpgsql STABLE ROWS 2
+LANGUAGE plpgsql STABLE ROWS 3
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 BEGIN
 	RETURN QUERY SELECT 'invoice', min(i.due_at) FROM billing.invoice i WHERE i.awaits_due AND i.due_at >= after
-		UNION ALL SELECT 'account', min(s.next_at) FROM billing.account_state s WHERE s.next_at >= after;
+		UNION ALL SELECT 'account', min(s.next_at) FROM billing.account_state s WHERE s.next_at >= after
+		UNION ALL SELECT 'subscription', min(c.next_at) FROM billing.subscription_chain c WHERE c.next_at >= after;
 END
 $fn$;
 COMMENT ON FUNCTION billing._due_subjects(timestamptz) IS 'for each kind of subject the first instant, from one on, that something is due; NULL: nothing is';

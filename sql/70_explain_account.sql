@@ -40,6 +40,15 @@ BEGIN
 		SELECT * INTO n FROM billing.lifecycle_next(s.rule, s.overdue_since, s.step, s.applied_at, s.time_zone);
 		RETURN QUERY SELECT 'next step', n.action || coalesce(' ' || n.argument, ''), format('unless it is paid by %s', s.next_at);
 	END IF;
+	RETURN QUERY SELECT format('subscription %s', u.subscription_id), u.state || CASE WHEN c.next_at IS NOT NULL THEN ', next: ' || t.action || coalesce(' ' || t.argument, '') ELSE '' END,
+			concat_ws('; ', format('plan "%s" since %s, paid until %s', u.plan, u.since, u.paid_until), format('%s policy %s', c.cause, l.policy),
+				CASE WHEN c.next_at IS NOT NULL THEN format('unless it is %s by %s', CASE c.cause WHEN 'expiry' THEN 'renewed' ELSE 'paid' END, c.next_at) END)
+		FROM billing.subscription u
+		JOIN billing.subscription_chain c USING (account_id, subscription_id)
+		JOIN billing.lifecycle l USING (lifecycle_id)
+		LEFT JOIN LATERAL billing.lifecycle_steps(l.rule) t ON t.step = c.step + 1
+		WHERE u.account_id = s.account_id AND (c.next_at IS NOT NULL OR u.state IN ('grace', 'suspended') AND c.since IS NOT NULL)
+		ORDER BY u.subscription_id, c.next_at;
 	RETURN QUERY SELECT 'override', format('until %s', o.until), format('by %s at %s: %s', o.created_by, o.at, o.reason)
 		FROM billing.lifecycle_override o
 		WHERE o.account_id = s.account_id AND o.subject = 'account' AND o.until > explain_account.at ORDER BY o.until;

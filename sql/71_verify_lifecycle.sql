@@ -62,5 +62,60 @@ AS $fn$
 	UNION ALL
 	SELECT 'resource', r.account_id, format('"%s" is %s, the account is %s', r.resource, r.state, s.state)
 	FROM billing.resource r JOIN billing.account_state s USING (account_id) WHERE s.state IN ('released', 'closed') AND r.state <> 'released'
+		AND (s.state = 'closed' OR NOT EXISTS (SELECT FROM billing.subscription u JOIN billing.subscription_chain c USING (account_id, subscription_id)
+			WHERE u.account_id = r.account_id AND u.resource = r.resource AND c.cause = 'overdue' AND u.state <> 'cancelled'))
 $fn$;
 COMMENT ON FUNCTION billing._verify_lifecycle() IS 'part of billing.verify(): states and chains of steps against history and ledger';
+
+CREATE FUNCTION billing._verify_subscription_chains() RETURNS TABLE (problem text, account_id bigint, detail text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $fn$
+	-- What history says of each chain, without looking at it.
+	WITH mark AS MATERIALIZED (
+		SELECT h.account_id, h.subject_id, h.cause, (array_agg(h.action ORDER BY h.step_id DESC))[1] AS last, (array_agg(h.at ORDER BY h.step_id DESC))[1] AS since,
+			-- steps of an expiry count from the last renewal, of a debt from its begin
+			coalesce(max(h.step_id) FILTER (WHERE CASE h.cause WHEN 'expiry' THEN h.action = 'resume' ELSE h.action = 'overdue' AND h.reason IS NULL END), 0) AS step_id
+		FROM billing.lifecycle_step h
+		WHERE h.subject = 'subscription' AND h.cause IS NOT NULL AND h.action IN ('end', 'overdue', 'resume')
+		GROUP BY h.account_id, h.subject_id, h.cause
+	), chain AS MATERIALIZED (
+		SELECT c.*, s.state, s.paid_until, p.expiry_policy, p.overdue_policy, p.renewable, l.policy, a.overdue_since, a.state AS account_state,
+			m.last, m.since AS told_since,
+			(SELECT coalesce(max(h.step), 0) FROM billing.lifecycle_step h
+			 WHERE h.account_id = c.account_id AND h.subject = 'subscription' AND h.subject_id = c.subscription_id::text AND h.cause = c.cause
+				AND h.step > 0 AND h.action <> 'hold' AND h.step_id > coalesce(m.step_id, 0)) AS steps_taken
+		FROM billing.subscription_chain c
+		JOIN billing.subscription s USING (account_id, subscription_id)
+		JOIN billing.plan p USING (plan)
+		JOIN billing.account_state a USING (account_id)
+		JOIN billing.lifecycle l ON l.lifecycle_id = c.lifecycle_id
+		LEFT JOIN mark m ON m.account_id = c.account_id AND m.subject_id = c.subscription_id::text AND m.cause = c.cause
+	)
+	SELECT 'subscription state', s.account_id, format('subscription %s is %s, its chains say %s', s.subscription_id, s.state, w.state)
+	FROM billing.subscription s CROSS JOIN LATERAL (SELECT billing._subscription_state(s.account_id, s.subscription_id) AS state) w
+	WHERE s.state NOT IN ('provisioning', 'cancelled') AND s.state <> w.state
+	UNION ALL
+	SELECT 'subscription chain', c.account_id, format('subscription %s, %s: since %s and step %s, history says %s, since %s and step %s', c.subscription_id, c.cause,
+		c.since, c.step, coalesce(c.last, 'nothing'), c.told_since, c.steps_taken)
+	FROM chain c
+	WHERE (c.since IS NOT NULL) <> coalesce(c.last IN ('end', 'overdue'), false) OR c.since <> c.told_since OR c.step <> c.steps_taken
+	UNION ALL
+	SELECT 'subscription next step', c.account_id, format('subscription %s, %s: at %s, its policy says %s', c.subscription_id, c.cause, c.next_at, n.due_at)
+	FROM chain c
+	CROSS JOIN LATERAL (SELECT billing._next_chain_step(c.account_id, c.subscription_id, c.cause) AS due_at) n
+	WHERE c.next_at IS DISTINCT FROM n.due_at
+		AND NOT EXISTS (SELECT FROM billing.lifecycle_override o
+			WHERE o.account_id = c.account_id AND o.subject = 'subscription' AND o.subject_id = c.subscription_id::text AND o.until = c.next_at AND o.until > n.due_at)
+	UNION ALL
+	SELECT 'subscription policy', c.account_id, format('subscription %s, %s: it follows "%s", its plan has "%s"', c.subscription_id, c.cause, c.policy,
+		CASE c.cause WHEN 'expiry' THEN c.expiry_policy ELSE c.overdue_policy END)
+	FROM chain c
+	WHERE c.policy IS DISTINCT FROM CASE c.cause WHEN 'expiry' THEN c.expiry_policy ELSE c.overdue_policy END
+	UNION ALL
+	SELECT 'subscription and debt', c.account_id, format('subscription %s is overdue since %s, the account since %s', c.subscription_id, c.since, c.overdue_since)
+	FROM chain c
+	WHERE c.cause = 'overdue' AND c.state NOT IN ('provisioning', 'released', 'cancelled') AND c.account_state <> 'closed' AND c.since IS DISTINCT FROM c.overdue_since
+$fn$;
+COMMENT ON FUNCTION billing._verify_subscription_chains() IS 'part of billing.verify(): states and chains of steps of subscriptions against history, policies and debt';

@@ -38,6 +38,7 @@ CREATE TABLE billing.lifecycle_step (
 	at timestamptz NOT NULL,
 	applied_at timestamptz NOT NULL,
 	reason text,
+	cause text CHECK (cause IN ('expiry', 'overdue')),
 	PRIMARY KEY (account_id, step_id)
 );
 COMMENT ON TABLE billing.lifecycle_step IS 'history: what was done to whom by which step; rows are only added';
@@ -47,12 +48,36 @@ COMMENT ON COLUMN billing.lifecycle_step.subject IS 'account, subscription, pack
 COMMENT ON COLUMN billing.lifecycle_step.subject_id IS 'which one; of an account its number';
 COMMENT ON COLUMN billing.lifecycle_step.step IS 'the policy''s step; NULL where a call did it; 0 for the begin of a chain';
 COMMENT ON COLUMN billing.lifecycle_step.action
-	IS 'notice, restrict, suspend, downgrade or release as the policy says; overdue and resume where a chain begins and ends; hold for an override; provision, activate, enable, remove, close by a call';
+	IS 'notice, restrict, suspend, downgrade or release as the policy says; overdue or end, and resume, where a chain begins and ends; hold for an override; provision, activate, enable, remove, close by a call';
 COMMENT ON COLUMN billing.lifecycle_step.argument IS 'the policy''s argument: kind of the resources or plan';
 COMMENT ON COLUMN billing.lifecycle_step.due_at IS 'when it was due; it is never applied before';
 COMMENT ON COLUMN billing.lifecycle_step.at IS 'its effective instant, from which later delays count: due_at, or when it was applied if that was more than 15 minutes later';
 COMMENT ON COLUMN billing.lifecycle_step.applied_at IS 'the ring or call that applied it';
 COMMENT ON COLUMN billing.lifecycle_step.reason IS 'why, where there is more to say';
+COMMENT ON COLUMN billing.lifecycle_step.cause IS 'which chain of a subscription: expiry or overdue; NULL: of an account, or a call';
+
+CREATE TABLE billing.subscription_chain (
+	account_id bigint NOT NULL,
+	subscription_id bigint NOT NULL,
+	cause text NOT NULL CHECK (cause IN ('expiry', 'overdue')),
+	lifecycle_id bigint NOT NULL REFERENCES billing.lifecycle (lifecycle_id),
+	since timestamptz,
+	step integer NOT NULL DEFAULT 0,
+	applied_at timestamptz,
+	next_at timestamptz,
+	PRIMARY KEY (account_id, subscription_id, cause),
+	FOREIGN KEY (account_id, subscription_id) REFERENCES billing.subscription
+) WITH (fillfactor = 70);
+CREATE INDEX subscription_chain_next ON billing.subscription_chain (next_at, account_id) WHERE next_at IS NOT NULL;
+COMMENT ON TABLE billing.subscription_chain IS 'where the steps of subscriptions stand: for the end of what is paid, and for an overdue account where the plan has a policy of its own';
+COMMENT ON COLUMN billing.subscription_chain.account_id IS 'the account';
+COMMENT ON COLUMN billing.subscription_chain.subscription_id IS 'the subscription';
+COMMENT ON COLUMN billing.subscription_chain.cause IS 'expiry: follows plan.expiry_policy; overdue: follows plan.overdue_policy';
+COMMENT ON COLUMN billing.subscription_chain.lifecycle_id IS 'version of the policy that it began with; a later one is for subscriptions that begin later';
+COMMENT ON COLUMN billing.subscription_chain.since IS 'anchor: from when the account is overdue, or the subscription over; NULL: it is neither, and steps before the end count back from paid_until';
+COMMENT ON COLUMN billing.subscription_chain.step IS 'last step applied; 0: none yet';
+COMMENT ON COLUMN billing.subscription_chain.applied_at IS 'effective instant of the last step applied that does not count back';
+COMMENT ON COLUMN billing.subscription_chain.next_at IS 'last instant to pay before the next step; NULL: none is to come';
 
 CREATE TABLE billing.lifecycle_override (
 	account_id bigint NOT NULL REFERENCES billing.account,

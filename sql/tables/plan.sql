@@ -86,6 +86,8 @@ COMMENT ON COLUMN billing.plan_allowance.quantity IS 'how much a term of one pie
 COMMENT ON COLUMN billing.plan_allowance.mode IS 'subtract: usage is deducted from it; of a max meter, the peak less it is charged. threshold: of a max meter, a peak above it is charged as a whole';
 COMMENT ON COLUMN billing.plan_allowance.refund_up_to IS 'a plan with no more than this used counts as unused when a refund is asked for';
 
+CREATE TRIGGER plan_check BEFORE INSERT OR UPDATE ON billing.plan
+	FOR EACH ROW EXECUTE FUNCTION billing._check_plan_policies();
 CREATE TRIGGER plan_guard BEFORE UPDATE OR DELETE ON billing.plan
 	FOR EACH ROW EXECUTE FUNCTION billing._guard_plan();
 CREATE TRIGGER plan_price_guard BEFORE UPDATE OR DELETE ON billing.plan_price

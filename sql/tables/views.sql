@@ -313,13 +313,13 @@ COMMENT ON COLUMN billing.resources.held_by IS 'what restricted or suspended it'
 COMMENT ON COLUMN billing.resources.added_at IS 'when it was added';
 
 CREATE OR REPLACE VIEW billing.lifecycle_steps WITH (security_invoker = true) AS
-SELECT h.account_id, h.subject, h.subject_id, h.action, h.due_at, h.at, h.reason, h.argument, h.step, h.applied_at, h.step_id
+SELECT h.account_id, h.subject, h.subject_id, h.action, h.due_at, h.at, h.reason, h.argument, h.step, h.applied_at, h.step_id, h.cause
 FROM billing.lifecycle_step h;
 COMMENT ON VIEW billing.lifecycle_steps IS 'history of states: what was done to whom, when it was due, and from when it counts';
 COMMENT ON COLUMN billing.lifecycle_steps.account_id IS 'the account';
 COMMENT ON COLUMN billing.lifecycle_steps.subject IS 'account, subscription, package or resource';
 COMMENT ON COLUMN billing.lifecycle_steps.subject_id IS 'which one';
-COMMENT ON COLUMN billing.lifecycle_steps.action IS 'notice, restrict, suspend, downgrade, release; overdue, resume; hold; provision, activate, enable, remove, close';
+COMMENT ON COLUMN billing.lifecycle_steps.action IS 'notice, restrict, suspend, downgrade, release; overdue, end, resume; hold; provision, activate, enable, remove, close';
 COMMENT ON COLUMN billing.lifecycle_steps.due_at IS 'when it was due';
 COMMENT ON COLUMN billing.lifecycle_steps.at IS 'from when it counts';
 COMMENT ON COLUMN billing.lifecycle_steps.reason IS 'why, where there is more to say';
@@ -327,6 +327,7 @@ COMMENT ON COLUMN billing.lifecycle_steps.argument IS 'kind of resources, or pla
 COMMENT ON COLUMN billing.lifecycle_steps.step IS 'step of the policy; NULL: a call';
 COMMENT ON COLUMN billing.lifecycle_steps.applied_at IS 'the ring or call that did it';
 COMMENT ON COLUMN billing.lifecycle_steps.step_id IS 'number of the row';
+COMMENT ON COLUMN billing.lifecycle_steps.cause IS 'of a subscription: which chain, expiry or overdue';
 
 CREATE OR REPLACE VIEW billing.notices WITH (security_invoker = true) AS
 SELECT n.account_id, n.notice_id, n.kind, n.subject, n.at, n.facts, n.subject_id, n.cause,

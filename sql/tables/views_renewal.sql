@@ -55,6 +55,17 @@ JOIN billing.lifecycle l USING (lifecycle_id)
 CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
 WHERE s.next_at IS NOT NULL AND t.step = s.step + 1
 UNION ALL
+SELECT c.account_id, 'subscription', c.subscription_id::text, t.action || coalesce(' ' || t.argument, ''),
+	greatest(c.next_at, (SELECT max(o.until) FROM billing.lifecycle_override o
+		WHERE o.account_id = c.account_id AND o.subject = 'subscription' AND o.subject_id = c.subscription_id::text AND o.until > c.next_at)),
+	CASE WHEN c.cause = 'overdue' THEN format('plan "%s": the account is overdue since %s; paid by then it does not happen', s.plan, c.since)
+		ELSE format('plan "%s" is paid until %s; renewed by then it does not happen', s.plan, s.paid_until) END
+FROM billing.subscription_chain c
+JOIN billing.subscription s USING (account_id, subscription_id)
+JOIN billing.lifecycle l USING (lifecycle_id)
+CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
+WHERE c.next_at IS NOT NULL AND t.step = c.step + 1
+UNION ALL
 SELECT i.account_id, 'account', i.account_id::text, 'invoice due', i.due_at,
 	format('invoice %s of %s; unpaid then, the account is overdue', i.number, i.total)
 FROM billing.invoice i WHERE i.awaits_due

@@ -220,7 +220,7 @@ def found():
     for a, remaining in query("SELECT account_id, remaining FROM billing.voucher ORDER BY account_id, voucher_id"):
         have[int(a)]["vouchers"].append(F(remaining))
     for a, kind, count in query(
-            "SELECT account_id, kind, count(*) FROM billing.notice WHERE kind IN ('package_exhausted', 'package_renewed', 'renewal_failed')"
+            "SELECT account_id, kind, count(*) FROM billing.notice WHERE kind IN ('package_exhausted', 'package_renewed', 'renewal_failed') AND subject = 'package'"
             " GROUP BY 1, 2 ORDER BY 1, 2"):
         have[int(a)]["notices"].append((kind, int(count)))
     for problem, a, detail in query("SELECT * FROM billing.verify()"):

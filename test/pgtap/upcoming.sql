@@ -63,7 +63,7 @@ SELECT ok((SELECT will_renew FROM billing.renewals WHERE account_id = 1 AND subj
 INSERT INTO billing.package_offer (offer, meter, size, term, price, currency, valid_from, withdrawn) VALUES ('p50', 'traffic', 50, '20 days', 20, 'USD', '2023-03-20', true);
 SELECT is((SELECT obstacle FROM billing.renewals WHERE account_id = 1 AND subject = 'package'), 'the offer is not sold any more', 'withdrawn before it ends');
 CALL billing.run('2023-03-25');
-SELECT is((SELECT count(*) FROM billing.notices WHERE account_id = 1 AND kind = 'renewal_failed'), 2::bigint, 'and so it was');
+SELECT is((SELECT count(*) FROM billing.notices WHERE account_id = 1 AND kind = 'renewal_failed' AND subject = 'package'), 2::bigint, 'and so it was');
 SELECT t.refuses('SELECT * FROM billing.upcoming_until(NULL)', '22004', 'NULL', 'until NULL');
 SELECT t.verify_is_empty();
 SELECT * FROM finish();

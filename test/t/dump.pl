@@ -44,7 +44,7 @@ CALL billing.tick('2026-02-02');
 END
 is($node->safe_psql('original', 'SELECT count(*) FROM billing.unrated'), '1', 'there is unrated usage');
 is($node->safe_psql('original', 'SELECT count(*) FROM billing.quarantine'), '1', 'there is an account in quarantine');
-is($node->safe_psql('original', "SELECT count(*) > 0 FROM billing.$_"), 't', "there are rows in $_") for 'lifecycle_step', 'notice', 'suspension', 'resource', 'lifecycle_override',
+is($node->safe_psql('original', "SELECT count(*) > 0 FROM billing.$_"), 't', "there are rows in $_") for 'lifecycle_step', 'notice', 'suspension', 'resource', 'lifecycle_override', 'subscription_chain',
 	'subscription_term', 'allowance', 'package_resource', 'voucher', 'purchase';
 is($node->safe_psql('original', 'SELECT string_agg(DISTINCT state, $$,$$) FROM billing.package'), 'active,exhausted,pending,refunded', 'and packages that are used up, given back, running, waiting');
 verify_is_empty($node, 'original');
