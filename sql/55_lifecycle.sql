@@ -147,7 +147,7 @@ BEGIN
 		FROM taken t WHERE t.kind IS NOT NULL
 		ON CONFLICT DO NOTHING
 	)
-	SELECT count(*), array_agg(t.account_id) FILTER (WHERE t.state = 'suspended' AND t.was = 'overdue') INTO done, suspended_ids FROM taken t;
+	SELECT (SELECT count(*) FROM noted), array_agg(t.account_id) FILTER (WHERE t.state = 'suspended' AND t.was = 'overdue') INTO done, suspended_ids FROM taken t;
 	IF suspended_ids IS NOT NULL AND EXISTS (SELECT FROM billing.plan p WHERE p.overdue_policy IS NOT NULL) THEN
 		PERFORM billing._suspend_subscriptions(suspended_ids, at);
 	END IF;

@@ -228,7 +228,8 @@ AS $fn$
 DECLARE
 	c record;
 BEGIN
-	FOR c IN SELECT x.account_id, x.subscription_id, s.resource, a.state_since, t.step, t.argument
+	FOR c IN SELECT x.account_id, x.subscription_id, s.resource, a.state_since, t.step, t.argument,
+			(SELECT max(h.due_at) FROM billing.lifecycle_step h WHERE h.account_id = x.account_id AND h.subject = 'account' AND h.action = 'suspend') AS due_at
 		FROM billing.subscription_chain x
 		JOIN billing.subscription s USING (account_id, subscription_id)
 		JOIN billing.account_state a USING (account_id)
@@ -243,7 +244,7 @@ BEGIN
 		WHERE r.account_id = c.account_id AND r.state IN ('active', 'restricted')
 			AND (r.resource = c.resource AND coalesce(c.argument, r.kind) = r.kind OR c.resource IS NULL AND r.kind = c.argument);
 		INSERT INTO billing.lifecycle_step (account_id, subject, subject_id, step, action, argument, due_at, at, applied_at, reason, cause)
-		VALUES (c.account_id, 'subscription', c.subscription_id::text, c.step, 'suspend', c.argument, c.state_since, c.state_since, _suspend_subscriptions.at,
+		VALUES (c.account_id, 'subscription', c.subscription_id::text, c.step, 'suspend', c.argument, c.due_at, c.state_since, _suspend_subscriptions.at,
 			'with the account', 'overdue');
 		PERFORM billing._refresh_subscription(c.account_id, c.subscription_id, 'manual', c.state_since);
 	END LOOP;
@@ -397,7 +398,7 @@ BEGIN
 		WHERE x.kind IS NOT NULL
 		ON CONFLICT DO NOTHING
 	)
-	SELECT count(*), array_agg(t.account_id), array_agg(t.subscription_id) INTO done, holders, ids FROM taken t;
+	SELECT (SELECT count(*) FROM noted), array_agg(t.account_id), array_agg(t.subscription_id) INTO done, holders, ids FROM taken t;
 	IF done > 0 THEN
 		PERFORM billing._set_next_steps(holders, ids);
 		DELETE FROM billing.lifecycle_quarantine q
