@@ -104,7 +104,7 @@ BEGIN
 		WHERE f.account_id IN (SELECT k.account_id FROM usable k) AND f.valid_until > billing.cycle_start(the_cycle) AND f.valid_until < billing.cycle_start(the_cycle + 1)
 			OR f.is_used_up AND d.is_uncovered
 			OR NOT f.is_used_up AND d.units > f.remaining
-	), known AS MATERIALIZED (
+	), known AS NOT MATERIALIZED (
 		SELECT k.* FROM usable k WHERE k.account_id NOT IN (SELECT p.account_id FROM put_off p)
 	), waiting AS MATERIALIZED (
 		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key,

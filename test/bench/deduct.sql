@@ -22,7 +22,7 @@ FROM billing.period_of('month', :'hour', 'UTC') p CROSS JOIN generate_series(1, 
 INSERT INTO billing.purchase (account_id, kind, subject, product, quantity, list_price, discount, tax, voucher_amount, money, automatic, at)
 SELECT n, 'purchase', 'package', 'T', 1, 0, 0, 0, 0, 0, false, :'hour' FROM generate_series(:accounts + 1, 2 * :accounts) n;
 INSERT INTO billing.subscription (account_id, plan, region, quantity, options, fee, state, since, anchor, paid_terms, paid_until, auto_renew, created_at)
-SELECT o.account_id, 'basic', '', 1, '{}', 10, 'active', o.at, o.at, 1, o.at + interval '31 days', false, o.at FROM billing.purchase o;
+SELECT o.account_id, 'basic', '', 1, '{}', 10, 'active', o.at, o.at, 1, billing._after_terms(o.at, 1, '1 month', 'UTC', 'clamp'), false, o.at FROM billing.purchase o;
 INSERT INTO billing.subscription_term (account_id, subscription_id, term, plan, term_start, term_end, fee, list_price, money, voucher_amount, order_id)
 SELECT s.account_id, s.subscription_id, 1, 'basic', s.anchor, s.paid_until, 10, 0, 0, 0, o.order_id FROM billing.subscription s JOIN billing.purchase o USING (account_id);
 INSERT INTO billing.allowance (account_id, subscription_id, term, meter, region, size, valid_from, valid_until)
