@@ -10,6 +10,8 @@
  * and all that must hold is: what is taken here is taken there, and packs to
  * the same bytes.  The fuzz target of the binary reader compares them.
  */
+#include <string.h>
+
 #include "tariff_pack.h"
 
 #define HEAD_SIZE (4 + 2 + TARIFF_WIRE_NUMBER_SIZE)
@@ -18,9 +20,13 @@
 static inline uint64_t
 get_word(const unsigned char *p)
 {
-	return (uint64_t) p[0] << 56 | (uint64_t) p[1] << 48 | (uint64_t) p[2] << 40 |
-		   (uint64_t) p[3] << 32 | (uint64_t) p[4] << 24 | (uint64_t) p[5] << 16 |
-		   (uint64_t) p[6] << 8 | (uint64_t) p[7];
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
+	return word;
 }
 
 /* take_number reads a number and moves on; false if it is not trimmed, or long. */
@@ -82,6 +88,54 @@ widest_bound(const unsigned char *p, size_t bounds, size_t stride)
 }
 
 /*
+ * add_short adds step / 10^scale to an offset, all within 64 bits, and trims
+ * the sum once; false, with nothing changed, when it does not fit.
+ */
+static inline bool
+add_short(Decimal *offset, int64_t step, int scale)
+{
+	static const int64_t power[] = {
+		1,
+		10,
+		100,
+		1000,
+		10000,
+		100000,
+		1000000,
+		10000000,
+		100000000,
+		1000000000,
+		10000000000,
+		100000000000,
+		1000000000000,
+		10000000000000,
+		100000000000000,
+		1000000000000000,
+		10000000000000000,
+		100000000000000000,
+		1000000000000000000,
+	};
+	const int last = (int) (sizeof(power) / sizeof(power[0])) - 1;
+	int64_t sum = (int64_t) offset->value;
+	int up = scale - offset->scale;
+
+	if (offset->value != sum || up > last || up < -last)
+		return false;
+	if (up > 0 ? __builtin_mul_overflow(sum, power[up], &sum)
+			   : __builtin_mul_overflow(step, power[-up], &step))
+		return false;
+	if (__builtin_add_overflow(sum, step, &sum))
+		return false;
+	if (up < 0)
+		scale = offset->scale;
+	for (; scale > 0 && sum % 10 == 0; scale--)
+		sum /= 10;
+	offset->value = sum;
+	offset->scale = scale;
+	return true;
+}
+
+/*
  * next_line moves from one tier's line to the next tier's: what a unit costs
  * here, and the offset of a graduated tier.  The two lines meet at the bound
  * between them, but for the flat.
@@ -95,9 +149,16 @@ next_line(Decimal *unit, Decimal *offset, Decimal bound, const Decimal *here, co
 	/* mostly all of it is short, and of one scale */
 	if (unit->scale == here->scale && unit->value == a && here->value == b && flat->value == 0)
 	{
+		int64_t short_step;
 		/* neither is negative, so the difference fits */
 		Decimal step = {(DecimalInt) (a - b) * (int64_t) bound.value, unit->scale + bound.scale};
 
+		if (!__builtin_mul_overflow(a - b, (int64_t) bound.value, &short_step) &&
+			add_short(offset, short_step, unit->scale + bound.scale))
+		{
+			*unit = *here;
+			return true;
+		}
 		decimal_trim_in_place(&step);
 		if (step.scale == offset->scale)
 		{
