@@ -253,15 +253,32 @@ tariff_packed_block(const char *packed, int tier)
 	return block;
 }
 
+/*
+ * tariff_put_int writes a number of the packed form.  In two halves where it is short,
+ * as these come from registers: 16 bytes at once would wait for them to be in
+ * memory.
+ */
+static inline void
+tariff_put_int(char *at, DecimalInt value)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	int64_t low = (int64_t) value;
+	int64_t high = (int64_t) (value >> 64);
+
+	memcpy(at, &low, sizeof(low));
+	memcpy(at + sizeof(low), &high, sizeof(high));
+#else
+	memcpy(at, &value, sizeof(value));
+#endif
+}
+
 /* tariff_store_line writes one line; without an offset the tier needs the unlimited path. */
 static inline void
 tariff_store_line(char *line, Decimal unit, const Decimal *offset, int price_scale, int flat_scale,
 				  int per_scale, int block_scale)
 {
-	const DecimalInt zero = 0;
-
-	memcpy(line, &unit.value, TARIFF_INT_SIZE);
-	memcpy(line + TARIFF_LINE_OFFSET, offset != NULL ? &offset->value : &zero, TARIFF_INT_SIZE);
+	tariff_put_int(line, unit.value);
+	tariff_put_int(line + TARIFF_LINE_OFFSET, offset != NULL ? offset->value : 0);
 	memset(line + TARIFF_LINE_UNIT_SCALE, 0, TARIFF_LINE_SIZE - TARIFF_LINE_UNIT_SCALE);
 	line[TARIFF_LINE_UNIT_SCALE] = (char) unit.scale;
 	line[TARIFF_LINE_OFFSET_SCALE] = (char) (offset != NULL ? offset->scale : TARIFF_NO_OFFSET);

@@ -246,11 +246,11 @@ tariff_receive(const char *data, char *packed)
 				 offset.scale >= TARIFF_NO_OFFSET)
 			return false;
 
-		memcpy(bounds, &wide.value, TARIFF_INT_SIZE);
+		tariff_put_int(bounds, wide.value);
 		tariff_store_line(line, here, &offset, price.scale, flat.scale, per.scale, 0);
-		memcpy(prices, &price.value, TARIFF_INT_SIZE);
+		tariff_put_int(prices, price.value);
 		if (format & TARIFF_HAS_FLATS)
-			memcpy(flat_at, &flat.value, TARIFF_INT_SIZE);
+			tariff_put_int(flat_at, flat.value);
 		bounds += TARIFF_INT_SIZE;
 		line += TARIFF_LINE_SIZE;
 		prices += TARIFF_INT_SIZE;
