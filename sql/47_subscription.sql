@@ -38,7 +38,7 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._lock_subscription(bigint, bigint) IS 'locks the account; raises UB047 unless the subscription is its own';
 
-CREATE FUNCTION billing._check_running(account_id bigint, subscription_id bigint) RETURNS void
+CREATE FUNCTION billing._check_subscription(account_id bigint, subscription_id bigint, VARIADIC needs text[]) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
@@ -46,46 +46,18 @@ DECLARE
 	s billing.subscription;
 BEGIN
 	SELECT * INTO STRICT s FROM billing.subscription w
-	WHERE w.account_id = _check_running.account_id AND w.subscription_id = _check_running.subscription_id;
-	IF s.state IN ('cancelled', 'released') THEN
+	WHERE w.account_id = _check_subscription.account_id AND w.subscription_id = _check_subscription.subscription_id;
+	IF 'running' = ANY (needs) AND s.state IN ('cancelled', 'released') THEN
 		RAISE EXCEPTION 'subscription % has ended', s.subscription_id USING
 			ERRCODE = 'UB044',
 			DETAIL = format('It is %s since %s.', s.state, s.since),
 			HINT = 'Subscribe anew: SELECT billing.subscribe(...).';
-	END IF;
-END
-$fn$;
-COMMENT ON FUNCTION billing._check_running(bigint, bigint) IS 'raises UB044 for a subscription that is cancelled, refunded or released';
-
-CREATE FUNCTION billing._check_not_cancelled(account_id bigint, subscription_id bigint) RETURNS void
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-DECLARE
-	s billing.subscription;
-BEGIN
-	SELECT * INTO STRICT s FROM billing.subscription w
-	WHERE w.account_id = _check_not_cancelled.account_id AND w.subscription_id = _check_not_cancelled.subscription_id;
-	IF s.ended_at < 'infinity' THEN
+	ELSIF 'not cancelled' = ANY (needs) AND s.ended_at < 'infinity' THEN
 		RAISE EXCEPTION 'subscription % was cancelled before', s.subscription_id USING
 			ERRCODE = 'UB049',
 			DETAIL = format('It ends at %s.', s.ended_at),
 			HINT = 'Subscribe anew for the time after it: SELECT billing.subscribe(...).';
-	END IF;
-END
-$fn$;
-COMMENT ON FUNCTION billing._check_not_cancelled(bigint, bigint) IS 'raises UB049 for a subscription that was cancelled, at once or for its end';
-
-CREATE FUNCTION billing._check_started(account_id bigint, subscription_id bigint) RETURNS void
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-DECLARE
-	s billing.subscription;
-BEGIN
-	SELECT * INTO STRICT s FROM billing.subscription w
-	WHERE w.account_id = _check_started.account_id AND w.subscription_id = _check_started.subscription_id;
-	IF s.state = 'provisioning' THEN
+	ELSIF 'started' = ANY (needs) AND s.state = 'provisioning' THEN
 		RAISE EXCEPTION 'subscription % has not started', s.subscription_id USING
 			ERRCODE = 'object_not_in_prerequisite_state',
 			DETAIL = format('Its first term starts when resource "%s" is activated.', s.resource),
@@ -93,7 +65,8 @@ BEGIN
 	END IF;
 END
 $fn$;
-COMMENT ON FUNCTION billing._check_started(bigint, bigint) IS 'raises 55000 for a subscription that waits for its resource';
+COMMENT ON FUNCTION billing._check_subscription(bigint, bigint, text[])
+	IS 'raises UB044 for a subscription that is not running (cancelled, refunded or released), UB049 for one that was cancelled, at once or for its end, 55000 for one that has not started; needs names what is asked for';
 
 CREATE FUNCTION billing._check_renewable(plan text) RETURNS void
 LANGUAGE plpgsql STABLE

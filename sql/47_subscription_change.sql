@@ -176,9 +176,7 @@ BEGIN
 	END IF;
 	PERFORM billing._lock_subscription(change_plan.account_id, change_plan.subscription_id);
 	PERFORM billing._check_may(change_plan.account_id, 'change_plan', change_plan.at);
-	PERFORM billing._check_running(change_plan.account_id, change_plan.subscription_id);
-	PERFORM billing._check_not_cancelled(change_plan.account_id, change_plan.subscription_id);
-	PERFORM billing._check_started(change_plan.account_id, change_plan.subscription_id);
+	PERFORM billing._check_subscription(change_plan.account_id, change_plan.subscription_id, 'running', 'not cancelled', 'started');
 	SELECT * INTO STRICT s FROM billing.subscription w
 	WHERE w.account_id = change_plan.account_id AND w.subscription_id = change_plan.subscription_id;
 	PERFORM 1 FROM billing.plan w WHERE w.plan = change_plan.plan FOR SHARE;
@@ -240,9 +238,9 @@ BEGIN
 	END IF;
 	PERFORM billing._lock_subscription(set_subscription_auto_renew.account_id, set_subscription_auto_renew.subscription_id);
 	PERFORM billing._check_may(set_subscription_auto_renew.account_id, 'set_subscription_auto_renew', set_subscription_auto_renew.at);
-	PERFORM billing._check_running(set_subscription_auto_renew.account_id, set_subscription_auto_renew.subscription_id);
+	PERFORM billing._check_subscription(set_subscription_auto_renew.account_id, set_subscription_auto_renew.subscription_id, 'running');
 	IF enabled THEN
-		PERFORM billing._check_not_cancelled(set_subscription_auto_renew.account_id, set_subscription_auto_renew.subscription_id);
+		PERFORM billing._check_subscription(set_subscription_auto_renew.account_id, set_subscription_auto_renew.subscription_id, 'not cancelled');
 		SELECT coalesce(s.next_plan, s.plan) INTO next_plan FROM billing.subscription s
 		WHERE s.account_id = set_subscription_auto_renew.account_id AND s.subscription_id = set_subscription_auto_renew.subscription_id;
 		PERFORM billing._check_renewable(next_plan);
@@ -296,10 +294,10 @@ BEGIN
 	PERFORM billing._lock_subscription(cancel_subscription.account_id, cancel_subscription.subscription_id);
 	SELECT * INTO STRICT s FROM billing.subscription w
 	WHERE w.account_id = cancel_subscription.account_id AND w.subscription_id = cancel_subscription.subscription_id;
-	PERFORM billing._check_running(s.account_id, s.subscription_id);
+	PERFORM billing._check_subscription(s.account_id, s.subscription_id, 'running');
 	-- one that was cancelled for its end may still be cancelled at once
 	IF coalesce(at_term_end, true) OR s.ended_at <= cancel_subscription.at THEN
-		PERFORM billing._check_not_cancelled(s.account_id, s.subscription_id);
+		PERFORM billing._check_subscription(s.account_id, s.subscription_id, 'not cancelled');
 	END IF;
 	-- no end, or one that is past, is no end to wait for
 	IF coalesce(at_term_end, true) AND s.paid_until > cancel_subscription.at AND s.paid_until < 'infinity' THEN
@@ -418,7 +416,7 @@ BEGIN
 	PERFORM billing._lock_subscription(refund_subscription.account_id, refund_subscription.subscription_id);
 	SELECT * INTO STRICT s FROM billing.subscription w
 	WHERE w.account_id = refund_subscription.account_id AND w.subscription_id = refund_subscription.subscription_id;
-	PERFORM billing._check_running(s.account_id, s.subscription_id);
+	PERFORM billing._check_subscription(s.account_id, s.subscription_id, 'running');
 	PERFORM billing._check_refundable(s.account_id, s.subscription_id, refund_subscription.at);
 	IF s.paid_until <= refund_subscription.at THEN
 		RAISE EXCEPTION 'subscription % has ended', s.subscription_id USING

@@ -80,10 +80,9 @@ BEGIN
 	PERFORM billing._lock_subscription(renew_subscription.account_id, renew_subscription.subscription_id);
 	SELECT w.* INTO STRICT p FROM billing.subscription s JOIN billing.plan w ON w.plan = coalesce(s.next_plan, s.plan)
 	WHERE s.account_id = renew_subscription.account_id AND s.subscription_id = renew_subscription.subscription_id;
-	PERFORM billing._check_running(renew_subscription.account_id, renew_subscription.subscription_id);
-	PERFORM billing._check_not_cancelled(renew_subscription.account_id, renew_subscription.subscription_id);
+	PERFORM billing._check_subscription(renew_subscription.account_id, renew_subscription.subscription_id, 'running', 'not cancelled');
 	PERFORM billing._check_renewable(p.plan);
-	PERFORM billing._check_started(renew_subscription.account_id, renew_subscription.subscription_id);
+	PERFORM billing._check_subscription(renew_subscription.account_id, renew_subscription.subscription_id, 'started');
 	PERFORM billing._check_terms(p.plan, renew_subscription.terms, 1);
 	id := billing._renew(renew_subscription.account_id, renew_subscription.subscription_id, renew_subscription.terms, renew_subscription.voucher,
 		false, renew_subscription.at);

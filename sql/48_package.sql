@@ -186,16 +186,8 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 #variable_conflict use_column
 BEGIN
-	PERFORM billing._check_installed();
-	SELECT x.currency, x.time_zone INTO currency, time_zone FROM billing.account x WHERE x.account_id = _begin_package_call.account_id;
-	IF NOT FOUND THEN
-		PERFORM billing._unknown_account(_begin_package_call.account_id);
-	ELSIF at IS NULL OR at NOT BETWEEN '1970-01-01' AND '3000-01-01' THEN
-		RAISE EXCEPTION '% at % is not possible', call, coalesce(at::text, 'NULL') USING
-			ERRCODE = 'invalid_parameter_value',
-			DETAIL = 'Orders are placed between the years 1970 and 3000.',
-			HINT = 'Leave at out.';
-	END IF;
+	PERFORM billing._check_holder(_begin_package_call.account_id, call, at);
+	SELECT x.currency, x.time_zone INTO STRICT currency, time_zone FROM billing.account x WHERE x.account_id = _begin_package_call.account_id;
 	-- of two orders at once the second sees the first, and what money it left
 	PERFORM billing._lock_account(_begin_package_call.account_id);
 END
