@@ -49,6 +49,8 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 SET plan_cache_mode = force_custom_plan
+SET enable_nestloop = off
+SET enable_mergejoin = off
 AS $fn$
 #variable_conflict use_column
 BEGIN
@@ -104,3 +106,28 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._deduction_ways(bigint, bigint, bigint[], timestamptz, timestamptz)
 	IS 'the ways of deduction of the accounts from account_from to before account_to, or those of them that are chosen, for usage from since to until, in their order: allowance, then packages by priority, nearest end, smaller size, smaller number';
+
+CREATE FUNCTION billing._use_prepaid(sources text[], accounts bigint[], ids bigint[], amounts numeric[], at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	used_up_of bigint[];
+	used_up bigint[];
+BEGIN
+	UPDATE billing.allowance a SET used = a.used + d.units
+	FROM unnest(sources, accounts, ids, amounts) d(source, account_id, source_id, units)
+	WHERE d.source = 'allowance' AND a.account_id = d.account_id AND a.allowance_id = d.source_id;
+	WITH used AS (
+		UPDATE billing.package p SET used = p.used + d.units,
+			state = CASE WHEN p.used + d.units = p.size AND p.state IN ('pending', 'active') THEN 'exhausted' ELSE p.state END
+		FROM unnest(sources, accounts, ids, amounts) d(source, account_id, source_id, units)
+		WHERE d.source = 'package' AND p.account_id = d.account_id AND p.package_id = d.source_id
+		RETURNING p.account_id, p.package_id, p.used = p.size AS is_used_up
+	)
+	SELECT array_agg(u.account_id), array_agg(u.package_id) INTO used_up_of, used_up FROM used u WHERE u.is_used_up;
+	PERFORM billing._note_exhausted(u.account_id, u.package_id, at) FROM unnest(used_up_of, used_up) u(account_id, package_id);
+END
+$fn$;
+COMMENT ON FUNCTION billing._use_prepaid(text[], bigint[], bigint[], numeric[], timestamptz)
+	IS 'takes units from allowances and packages, and notes the packages that are used up by it at an instant';

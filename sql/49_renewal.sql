@@ -9,6 +9,7 @@ CREATE FUNCTION billing._renewable_packages(account_from bigint, account_to bigi
 		remaining numeric)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = on	-- settling, which calls it, has it off
 AS $fn$
 	SELECT p.account_id, p.package_id, p.valid_from, p.valid_until, p.auto_renew, p.used = p.size, p.size - p.used
 	FROM billing.package p

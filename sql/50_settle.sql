@@ -17,19 +17,19 @@
 --   line_exact    exact amount of the whole position after this group, all prices of its line together
 --   amount        round(line_exact) - what was posted so far: so that charges add up to the rounded total
 
-CREATE FUNCTION billing._settle_pass(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean, chosen bigint[], at timestamptz,
-	OUT accounts bigint, OUT charges bigint, OUT renewing bigint[])
+CREATE FUNCTION billing._settle_pass(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean, chosen bigint[],
+	OUT accounts bigint, OUT charges bigint, OUT renewing bigint[], OUT turned bigint[], OUT capped billing.usage_group[],
+	OUT used_sources text[], OUT used_of bigint[], OUT used_ids bigint[], OUT used_units numeric[])
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 SET work_mem = '64MB'
-SET plan_cache_mode = force_custom_plan	-- a plan for any range takes ranges for small, and joins row by row
+SET plan_cache_mode = force_custom_plan	-- a plan for any range takes ranges for small
+-- Nobody can guess how many rows a part will have, and a hash join is never far off.  What is looked up row by row is LATERAL.
+SET enable_nestloop = off
+SET enable_mergejoin = off
 AS $fn$
 DECLARE
-	exhausted_of bigint[];
-	exhausted bigint[];
-	turned bigint[];
-	capped billing.usage_group[];
 	has_caps boolean := EXISTS (SELECT FROM billing.usage_cap c
 		WHERE c.account_id >= account_from AND c.account_id < account_to AND c.removed_at IS NULL AND c.is_counted);
 	-- prices of plans make it look up in whose terms usage lies
@@ -41,7 +41,6 @@ DECLARE
 	-- a constant to the planner: where no price carries, what is there for it is not even planned
 	carries boolean := EXISTS (SELECT FROM billing.price p WHERE p.counter_on_change = 'carry');
 BEGIN
-	PERFORM billing._reopen_levels(the_cycle, account_from, account_to, with_unrated);
 	WITH own_price AS MATERIALIZED (
 		SELECT DISTINCT p.account_id, p.meter FROM billing.price p
 		WHERE p.account_id > 0 AND p.account_id >= account_from AND p.account_id < account_to
@@ -87,14 +86,13 @@ BEGIN
 	), asked AS MATERIALIZED (
 		-- what is asked of them at most, by accounts in which something runs out or is uncovered
 		SELECT f.account_id, f.package_id, sum(k.deductible * c.factor) AS units, bool_or(d.is_uncovered) AS is_uncovered
-		FROM flagged f
-		LEFT JOIN eased e USING (account_id)
+		FROM (SELECT x.account_id, x.package_id, e.steps FROM flagged x LEFT JOIN eased e USING (account_id)
+			WHERE e.steps IS NULL OR x.is_used_up) f
 		JOIN billing._package_scopes(account_from, account_to) c USING (account_id, package_id)
 		JOIN usable k ON k.account_id = f.account_id AND k.meter = c.meter AND coalesce(c.region, k.region) = k.region
 			AND coalesce(c.resource, k.resource) = k.resource
-		CROSS JOIN LATERAL (SELECT e.steps IS NULL OR EXISTS (SELECT FROM unnest(e.steps) d
+		CROSS JOIN LATERAL (SELECT f.steps IS NULL OR EXISTS (SELECT FROM unnest(f.steps) d
 			WHERE d.item = k.item AND d.source IS NULL AND d.quantity > 0)) d(is_uncovered)
-		WHERE e.steps IS NULL OR f.is_used_up
 		GROUP BY f.account_id, f.package_id
 	), put_off AS MATERIALIZED (
 		-- accounts in which a package may have to renew itself first: theirs is another pass
@@ -111,8 +109,9 @@ BEGIN
 			coalesce(r.quantity, CASE m.aggregation WHEN 'count' THEN 1 ELSE u.quantity END) AS quantity, u.properties, r.quantity AS rest,
 			m.aggregation IN ('sum', 'count') AND u.account_id IN (SELECT w.account_id FROM way w) AS is_deductible
 		FROM billing.unrated r
-		JOIN billing.usage u USING (account_id, meter, event_key, event_time)
-		LEFT JOIN billing.meter m USING (meter)
+		CROSS JOIN LATERAL (SELECT * FROM billing.usage x WHERE (x.account_id, x.meter, x.event_key, x.event_time) =
+			(r.account_id, r.meter, r.event_key, r.event_time) OFFSET 0) u
+		LEFT JOIN billing.meter m ON m.meter = r.meter
 		WHERE with_unrated AND r.account_id >= account_from AND r.account_id < account_to
 			AND (NOT leave_out OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = r.account_id))
 			AND (chosen IS NULL AND r.account_id NOT IN (SELECT p.account_id FROM put_off p) OR r.account_id = ANY (chosen))
@@ -121,8 +120,9 @@ BEGIN
 		-- what waited for a meter that leaves it out waits no more
 		SELECT r.account_id, r.meter, r.event_key, r.event_time
 		FROM billing.unrated r
-		JOIN billing.usage u USING (account_id, meter, event_key, event_time)
-		JOIN billing.meter m USING (meter)
+		CROSS JOIN LATERAL (SELECT * FROM billing.usage x WHERE (x.account_id, x.meter, x.event_key, x.event_time) =
+			(r.account_id, r.meter, r.event_key, r.event_time) OFFSET 0) u
+		JOIN billing.meter m ON m.meter = r.meter
 		WHERE with_unrated AND chosen IS NULL AND r.account_id >= account_from AND r.account_id < account_to
 			AND (NOT leave_out OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = r.account_id))
 			AND NOT billing._is_billed(u.properties, m.leaves_out)
@@ -231,11 +231,12 @@ BEGIN
 			WHERE v.waited AND NOT EXISTS (SELECT FROM run d WHERE d.by_event AND d.item = v.item AND d.source IS NULL)
 			UNION ALL
 			SELECT l.* FROM left_out l) w
-		WHERE (r.account_id, r.meter, r.event_key, r.event_time) = (w.account_id, w.meter, w.event_key, w.event_time)
+		WHERE r.account_id >= account_from AND r.account_id < account_to
+			AND (r.account_id, r.meter, r.event_key, r.event_time) = (w.account_id, w.meter, w.event_key, w.event_time)
 	), left_over AS (
 		UPDATE billing.unrated r SET quantity = w.rest
 		FROM priced_row w
-		WHERE w.waited AND w.price_id IS NULL AND w.rest IS NOT NULL
+		WHERE w.waited AND w.price_id IS NULL AND w.rest IS NOT NULL AND r.account_id >= account_from AND r.account_id < account_to
 			AND (r.account_id, r.meter, r.event_key, r.event_time) = (w.account_id, w.meter, w.event_key, w.event_time)
 	), part AS NOT MATERIALIZED (
 		SELECT f.account_id, f.line_id, f.period_start, CASE f.scope WHEN 'resource' THEN f.resource ELSE '' END AS counter_resource,
@@ -273,8 +274,9 @@ BEGIN
 				FROM (SELECT p.account_id, p.line_id, p.period_start, p.counter_resource, p.price_id, p.added AS quantity, true AS moved, p.period_end FROM part p
 					UNION ALL
 					SELECT o.account_id, o.line_id, o.period_start, o.resource, o.price_id, o.quantity, false, o.period_end
-					FROM billing.position o
-					WHERE (o.account_id, o.line_id, o.period_start, o.resource) IN (SELECT p.account_id, p.line_id, p.period_start, p.counter_resource FROM part p)) q
+					FROM (SELECT DISTINCT p.account_id, p.line_id, p.period_start, p.counter_resource FROM part p) k
+					CROSS JOIN LATERAL (SELECT * FROM billing.position x WHERE (x.account_id, x.line_id, x.period_start, x.resource) =
+						(k.account_id, k.line_id, k.period_start, k.counter_resource) OFFSET 0) o) q
 				WHERE carries AND q.line_id IN (SELECT x.line_id FROM billing.price x WHERE x.counter_on_change = 'carry')
 				GROUP BY 1, 2, 3, 4, 5) k
 			JOIN billing.price x USING (price_id)) r
@@ -381,16 +383,6 @@ BEGIN
 			CASE WHEN d.at >= m.period_end THEN m.period_end ELSE m.period_start END AS month, sum(d.units) AS units, sum(d.quantity) AS quantity
 		FROM deducted d JOIN month m ON m.time_zone = d.time_zone AND m.hour = billing.cycle_of(d.at)
 		GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
-	), allowance_used AS (
-		UPDATE billing.allowance a SET used = a.used + d.units
-		FROM (SELECT x.account_id, x.source_id, sum(x.units) AS units FROM deduction x WHERE x.source = 'allowance' GROUP BY 1, 2) d
-		WHERE a.account_id = d.account_id AND a.allowance_id = d.source_id AND a.account_id >= account_from AND a.account_id < account_to
-	), package_used AS (
-		UPDATE billing.package p SET used = p.used + d.units,
-			state = CASE WHEN p.used + d.units = p.size AND p.state IN ('pending', 'active') THEN 'exhausted' ELSE p.state END
-		FROM (SELECT x.account_id, x.source_id, sum(x.units) AS units FROM deduction x WHERE x.source = 'package' GROUP BY 1, 2) d
-		WHERE p.account_id = d.account_id AND p.package_id = d.source_id AND p.account_id >= account_from AND p.account_id < account_to
-		RETURNING p.account_id, p.package_id, p.used = p.size AS is_exhausted
 	), new_position AS (
 		INSERT INTO billing.position (account_id, line_id, period_start, resource, price_id, period_end, quantity,
 			covered, last_event_time, last_event_key, exact_amount, posted_amount, closes_at)
@@ -446,25 +438,46 @@ BEGIN
 		ON CONFLICT DO NOTHING
 	)
 	SELECT (SELECT count(*) FROM booked), (SELECT count(*) FROM charged),
-		(SELECT array_agg(p.account_id) FROM package_used p WHERE p.is_exhausted),
-		(SELECT array_agg(p.package_id) FROM package_used p WHERE p.is_exhausted),
+		u.sources, u.accounts, u.ids, u.units,
 		(SELECT array_agg(DISTINCT p.account_id) FROM put_off p), (SELECT array_agg(w.account_id) FROM wallet w WHERE w.turns),
 		(SELECT array_agg(ROW(k.account_id, k.meter, k.region, k.resource, k.total, k.events, k.peak, k.first_at, k.last_at)::billing.usage_group)
 		 FROM known k
 		 WHERE has_caps AND (k.account_id, k.meter) IN (SELECT c.account_id, c.meter FROM billing.usage_cap c
 			WHERE c.account_id >= account_from AND c.account_id < account_to AND c.removed_at IS NULL AND c.is_counted))
-	INTO accounts, charges, exhausted_of, exhausted, renewing, turned, capped;
-	PERFORM billing._note_exhausted(e.account_id, e.package_id, billing.cycle_start(the_cycle + 1)) FROM unnest(exhausted_of, exhausted) e(account_id, package_id);
-	IF turned IS NOT NULL THEN
-		PERFORM billing._turn_accounts(turned, billing.cycle_start(the_cycle + 1), at);
+	FROM (SELECT array_agg(d.source) AS sources, array_agg(d.account_id) AS accounts, array_agg(d.source_id) AS ids, array_agg(d.units) AS units
+		FROM (SELECT x.source, x.account_id, x.source_id, sum(x.units) AS units FROM deduction x GROUP BY 1, 2, 3) d) u
+	INTO accounts, charges, used_sources, used_of, used_ids, used_units, renewing, turned, capped;
+END
+$fn$;
+COMMENT ON FUNCTION billing._settle_pass(integer, bigint, bigint, boolean, bigint[])
+	IS 'rates and books one cycle for the accounts from account_from to before account_to, or those of them that are chosen; unless they are, it leaves out and returns those in which a package may have to renew itself first (renewing). What follows from it is _settle_chosen()''s: accounts that turned, groups that caps count, units to take from what is prepaid';
+
+CREATE FUNCTION billing._settle_chosen(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean, chosen bigint[], at timestamptz,
+	OUT accounts bigint, OUT charges bigint, OUT renewing bigint[])
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	done record;
+BEGIN
+	PERFORM billing._reopen_levels(the_cycle, account_from, account_to, with_unrated);
+	done := billing._settle_pass(the_cycle, account_from, account_to, with_unrated, chosen);
+	accounts := done.accounts;
+	charges := done.charges;
+	renewing := done.renewing;
+	IF done.used_of IS NOT NULL THEN
+		PERFORM billing._use_prepaid(done.used_sources, done.used_of, done.used_ids, done.used_units, billing.cycle_start(the_cycle + 1));
 	END IF;
-	IF capped IS NOT NULL THEN
-		PERFORM billing._count_caps(the_cycle, capped, at);
+	IF done.turned IS NOT NULL THEN
+		PERFORM billing._turn_accounts(done.turned, billing.cycle_start(the_cycle + 1), at);
+	END IF;
+	IF done.capped IS NOT NULL THEN
+		PERFORM billing._count_caps(the_cycle, done.capped, at);
 	END IF;
 END
 $fn$;
-COMMENT ON FUNCTION billing._settle_pass(integer, bigint, bigint, boolean, bigint[], timestamptz)
-	IS 'settles one cycle for the accounts from account_from to before account_to, or those of them that are chosen; unless they are, it leaves out and returns those in which a package may have to renew itself first';
+COMMENT ON FUNCTION billing._settle_chosen(integer, bigint, bigint, boolean, bigint[], timestamptz)
+	IS 'settles one cycle for the accounts from account_from to before account_to, or those of them that are chosen, and does what follows; returns those that have to renew first';
 
 CREATE FUNCTION billing._settle_accounts(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean, at timestamptz,
 	OUT accounts bigint, OUT charges bigint)
@@ -478,12 +491,12 @@ DECLARE
 BEGIN
 	-- renewals take the money that is there before the cycle's charges do, plans before packages
 	PERFORM billing._renew_subscriptions(account_from, account_to, billing.cycle_start(the_cycle + 1) - interval '1 microsecond', at);
-	first := billing._settle_pass(the_cycle, account_from, account_to, with_unrated, NULL, at);
+	first := billing._settle_chosen(the_cycle, account_from, account_to, with_unrated, NULL, at);
 	accounts := first.accounts;
 	charges := first.charges;
 	IF first.renewing IS NOT NULL THEN
 		PERFORM billing._renew_within(the_cycle, first.renewing, at);
-		second := billing._settle_pass(the_cycle, account_from, account_to, with_unrated, first.renewing, at);
+		second := billing._settle_chosen(the_cycle, account_from, account_to, with_unrated, first.renewing, at);
 		accounts := accounts + second.accounts;
 		charges := charges + second.charges;
 	END IF;

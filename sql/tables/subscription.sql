@@ -88,7 +88,7 @@ CREATE TABLE billing.allowance (
 	PRIMARY KEY (account_id, allowance_id),
 	UNIQUE (account_id, subscription_id, term, meter, region),
 	FOREIGN KEY (account_id, subscription_id, term) REFERENCES billing.subscription_term
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 50);	-- every hour updates every row that is open
 CREATE INDEX allowance_open ON billing.allowance (account_id, valid_until);
 COMMENT ON TABLE billing.allowance IS 'what a term includes of a sum or count meter, and how much of it is used; nothing is carried over';
 COMMENT ON COLUMN billing.allowance.account_id IS 'the account';
