@@ -87,12 +87,9 @@ widest_bound(const unsigned char *p, size_t bounds, size_t stride)
 	return scale;
 }
 
-/*
- * add_short adds step / 10^scale to an offset, all within 64 bits, and trims
- * the sum once; false, with nothing changed, when it does not fit.
- */
+/* raise_short multiplies a value by a power of ten within 64 bits; false when it does not fit. */
 static inline bool
-add_short(Decimal *offset, int64_t step, int scale)
+raise_short(int64_t *value, int digits)
 {
 	static const int64_t power[] = {
 		1,
@@ -115,63 +112,53 @@ add_short(Decimal *offset, int64_t step, int scale)
 		100000000000000000,
 		1000000000000000000,
 	};
-	const int last = (int) (sizeof(power) / sizeof(power[0])) - 1;
-	int64_t sum = (int64_t) offset->value;
-	int up = scale - offset->scale;
 
-	if (offset->value != sum || up > last || up < -last)
+	return digits < (int) (sizeof(power) / sizeof(power[0])) &&
+		   !__builtin_mul_overflow(*value, power[digits], value);
+}
+
+/* add_short adds two numbers within 64 bits; false, with nothing changed, when it does not fit. */
+static inline bool
+add_short(int64_t *sum, int *sum_scale, int64_t value, int scale)
+{
+	int64_t total = *sum;
+
+	if (scale > *sum_scale ? !raise_short(&total, scale - *sum_scale)
+						   : scale < *sum_scale && !raise_short(&value, *sum_scale - scale))
 		return false;
-	if (up > 0 ? __builtin_mul_overflow(sum, power[up], &sum)
-			   : __builtin_mul_overflow(step, power[-up], &step))
+	if (__builtin_add_overflow(total, value, &total))
 		return false;
-	if (__builtin_add_overflow(sum, step, &sum))
-		return false;
-	if (up < 0)
-		scale = offset->scale;
-	for (; scale > 0 && sum % 10 == 0; scale--)
-		sum /= 10;
-	offset->value = sum;
-	offset->scale = scale;
+	*sum = total;
+	if (scale > *sum_scale)
+		*sum_scale = scale;
 	return true;
 }
 
 /*
  * next_line moves from one tier's line to the next tier's: what a unit costs
  * here, and the offset of a graduated tier.  The two lines meet at the bound
- * between them, but for the flat.
+ * between them, but for the flat.  Mostly all of it is short; the sum is
+ * trimmed once, as tariff_next_offset() leaves it.
  */
 static inline bool
 next_line(Decimal *unit, Decimal *offset, Decimal bound, const Decimal *here, const Decimal *flat)
 {
-	int64_t a = (int64_t) unit->value;
-	int64_t b = (int64_t) here->value;
+	int64_t step = (int64_t) unit->value;
+	int step_scale = unit->scale;
+	int64_t sum = (int64_t) offset->value;
+	int scale = offset->scale;
 
-	/* mostly all of it is short, and of one scale */
-	if (unit->scale == here->scale && unit->value == a && here->value == b && flat->value == 0)
+	if (step == unit->value && (int64_t) here->value == here->value && sum == offset->value &&
+		flat->value == 0 && add_short(&step, &step_scale, -(int64_t) here->value, here->scale) &&
+		!__builtin_mul_overflow(step, (int64_t) bound.value, &step) &&
+		add_short(&sum, &scale, step, step_scale + bound.scale))
 	{
-		int64_t short_step;
-		/* neither is negative, so the difference fits */
-		Decimal step = {(DecimalInt) (a - b) * (int64_t) bound.value, unit->scale + bound.scale};
-
-		if (!__builtin_mul_overflow(a - b, (int64_t) bound.value, &short_step) &&
-			add_short(offset, short_step, unit->scale + bound.scale))
-		{
-			*unit = *here;
-			return true;
-		}
-		decimal_trim_in_place(&step);
-		if (step.scale == offset->scale)
-		{
-			if (!decimal_add_int(offset->value, step.value, &offset->value))
-				return false;
-		}
-		else if (!decimal_add(*offset, step, offset))
-			return false;
-		decimal_trim_in_place(offset);
-		*unit = *here;
-		return true;
+		for (; scale > 0 && sum % 10 == 0; scale--)
+			sum /= 10;
+		offset->value = sum;
+		offset->scale = scale;
 	}
-	if (!tariff_next_offset(*unit, bound, *here, *flat, offset))
+	else if (!tariff_next_offset(*unit, bound, *here, *flat, offset))
 		return false;
 	*unit = *here;
 	return true;
