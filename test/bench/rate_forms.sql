@@ -1,6 +1,6 @@
 -- What stands around rate(): many quantities at once, long price lists, lines, reading a text, binary COPY.
 --     psql -v rows=1000000 -f test/bench/rate_forms.sql
--- Of five runs of each, one after the other, the fastest counts.  Where the goal is a time, the ratio is one
+-- Of nine runs of each, one after the other, the fastest counts.  Where the goal is a time, the ratio is one
 -- too: what ours takes more than its floor, for each line or text.
 \set QUIET on
 \if :{?rows} \else \set rows 1000000 \endif
@@ -39,7 +39,7 @@ END $$;
 -- per_row: of how many rows each one's time is told, in place of a ratio.
 CREATE PROCEDURE measure(name text, floor_query text, our_query text, goal text, per_row numeric DEFAULT NULL) LANGUAGE plpgsql AS $$
 BEGIN
-	FOR i IN 1..5 LOOP
+	FOR i IN 1..9 LOOP
 		INSERT INTO result (name, floor_ms, ours_ms, per_row, goal)
 		VALUES (name, milliseconds(floor_query), milliseconds(our_query), per_row, goal);
 	END LOOP;
