@@ -82,7 +82,8 @@ BEGIN
 	RETURN QUERY SELECT 2, 'price', NULL::numeric, NULL::numeric, NULL::numeric,
 		format('price %s: %s; %s counter of each %s, valid from %s%s', p.price_id, p.tariff, l.counter, l.scope, p.valid_from,
 			CASE WHEN billing._is_conditional(p.properties, p.weekdays, p.time_from, p.time_to)
-				THEN format(', for properties %s, weekdays %s, %s to %s', p.properties, p.weekdays, p.time_from, p.time_to) ELSE '' END);
+				THEN format(', for properties %s, weekdays %s, %s to %s', p.properties, p.weekdays, p.time_from, p.time_to) ELSE '' END
+			|| CASE WHEN p.options <> '{}' THEN format(', for options %s of plan %s', p.options, p.plan) ELSE '' END);
 	RETURN QUERY SELECT 3, 'counter before', coalesce(before.quantity, 0), NULL::numeric, before.exact,
 		format('in the %s from %s%s', l.counter, c.period_start,
 			CASE WHEN base IS NOT NULL THEN format(', on top of %s of the prices before it', base) ELSE '' END);
