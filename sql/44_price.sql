@@ -178,14 +178,14 @@ CREATE FUNCTION billing._priced_term(account_id bigint, resource text, first_at 
 	RETURNS TABLE (plan text, term_start timestamptz, term_end timestamptz, is_whole boolean, subscription_id bigint)
 LANGUAGE sql STABLE
 AS $fn$
-	SELECT t.plan, t.term_start, t.term_end, t.term_start <= $3 AND least(t.term_end, s.ended_at, g.since) > $4, s.subscription_id
+	SELECT t.plan, t.term_start, t.term_end, t.term_start <= $3 AND least(t.term_end, s.ended_at, billing.cycle_start(billing.cycle_of(g.since) + 1)) > $4, s.subscription_id
 	FROM billing.subscription s
 	JOIN billing.subscription_term t ON t.account_id = s.account_id AND t.subscription_id = s.subscription_id
 	JOIN billing.plan p ON p.plan = t.plan
-	-- what is given up is in no plan's service any more, however long it is paid
+	-- what is given up is in no plan's service from the next hour on, however long it is paid
 	LEFT JOIN billing.resource g ON g.account_id = s.account_id AND g.resource = s.resource AND g.state = 'released'
 	WHERE s.account_id = $1 AND (s.resource IS NULL OR s.resource = $2) AND s.state <> 'provisioning'
-		AND t.term_start <= $4 AND least(t.term_end, s.ended_at, g.since) > $3
+		AND t.term_start <= $4 AND least(t.term_end, s.ended_at, billing.cycle_start(billing.cycle_of(g.since) + 1)) > $3
 		AND EXISTS (SELECT FROM billing.price x WHERE x.plan = t.plan)
 	ORDER BY s.resource IS NULL, p.rank DESC, s.subscription_id, t.term
 	LIMIT 1

@@ -40,34 +40,41 @@ COMMENT ON FUNCTION billing._check_plan_allowance() IS 'trigger: raises 22023 fo
 -- not pinned: meant to be inlined
 CREATE FUNCTION billing._peak_rules(account_from bigint, account_to bigint)
 	RETURNS TABLE (account_id bigint, meter text, region text, resource text, valid_from timestamptz, valid_until timestamptz,
-		base numeric, cap numeric, is_off boolean, mode text, over_cap text, subscription_id bigint, base_option text, cap_option text, precedence text)
+		base numeric, cap numeric, is_off boolean, mode text, over_cap text, subscription_id bigint, base_option text, cap_option text, precedence text, known_at timestamptz)
 LANGUAGE sql STABLE
 AS $fn$
-	SELECT s.account_id, l.meter, l.region, s.resource, greatest(t.term_start, o.valid_from), least(t.term_end, s.ended_at, g.since, o.valid_until),
+	SELECT s.account_id, l.meter, l.region, s.resource, greatest(t.term_start, o.valid_from), e.ends,
 		CASE WHEN l.base_option IS NULL THEN l.quantity ELSE coalesce(billing._number_of(o.options, l.base_option), 0) END * s.quantity,
 		billing._number_of(o.options, l.cap_option) * s.quantity, l.cap_option IS NOT NULL AND billing._number_of(o.options, l.cap_option) IS NULL,
 		l.mode, l.over_cap, s.subscription_id, l.base_option, l.cap_option,
 		-- as text: one key to sort by.  For this resource alone, in this region, of the highest rank, the oldest.
 		format('%s %s %s %s', CASE WHEN s.resource IS NULL THEN 1 ELSE 0 END, CASE WHEN l.region = '' THEN 1 ELSE 0 END,
-			lpad((2147483647 - p.rank::bigint)::text, 10, '0'), lpad(s.subscription_id::text, 19, '0'))
+			lpad((2147483647 - p.rank::bigint)::text, 10, '0'), lpad(s.subscription_id::text, 19, '0')),
+		greatest(u.at, o.decided_at)
 	FROM billing.subscription s
 	JOIN billing.subscription_term t ON t.account_id = s.account_id AND t.subscription_id = s.subscription_id
-	JOIN billing.plan p ON p.plan = t.plan
-	JOIN billing.plan_allowance l ON l.plan = t.plan
-	JOIN billing.meter m ON m.meter = l.meter AND m.aggregation = 'max'
 	JOIN billing.subscription_options o ON o.account_id = s.account_id AND o.subscription_id = s.subscription_id
 		AND o.valid_from < t.term_end AND o.valid_until > t.term_start
+	JOIN billing.purchase u ON u.account_id = t.account_id AND u.order_id = t.order_id
+	JOIN billing.plan p ON p.plan = coalesce(o.plan, t.plan)
+	JOIN billing.plan_allowance l ON l.plan = p.plan
+	JOIN billing.meter m ON m.meter = l.meter AND m.aggregation = 'max'
 	LEFT JOIN billing.resource g ON g.account_id = s.account_id AND g.resource = s.resource AND g.state = 'released'
-	WHERE s.account_id >= account_from AND s.account_id < account_to AND s.state <> 'provisioning'
-		AND greatest(t.term_start, o.valid_from) < least(t.term_end, s.ended_at, g.since, o.valid_until)
+		AND g.account_id >= account_from AND g.account_id < account_to
+	CROSS JOIN LATERAL (SELECT least(t.term_end, s.ended_at, billing.cycle_start(billing.cycle_of(g.since) + 1), o.valid_until)) e(ends)
+	-- each by its own range: what joins by hash would read all of it otherwise
+	WHERE s.account_id >= account_from AND s.account_id < account_to AND t.account_id >= account_from AND t.account_id < account_to
+		AND o.account_id >= account_from AND o.account_id < account_to AND u.account_id >= account_from AND u.account_id < account_to
+		AND s.state <> 'provisioning'
+		AND greatest(t.term_start, o.valid_from) < e.ends
 $fn$;
 COMMENT ON FUNCTION billing._peak_rules(bigint, bigint)
-	IS 'base and cap of the max meters of a range of accounts, from when to when: for usage in a region ('''': any) by a resource (NULL: any); of two that an event meets, the lower precedence counts';
+	IS 'base and cap of the max meters of a range of accounts, from when to when: for usage in a region ('''': any) by a resource (NULL: any); of two that an event meets, the lower precedence counts; known_at: when it came to be, after its beginning at times';
 
 CREATE FUNCTION billing._peak_rules_within(account_from bigint, account_to bigint, since timestamptz, until timestamptz)
 	RETURNS TABLE (account_id bigint, meter text, region text, resource text, valid_from timestamptz, valid_until timestamptz,
 		base numeric, cap numeric, is_off boolean, mode text, over_cap text, precedence text)
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE ROWS 10000
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 SET plan_cache_mode = force_custom_plan	-- a plan for any range takes ranges for small

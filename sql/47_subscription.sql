@@ -300,6 +300,8 @@ BEGIN
 	FROM billing.plan p, billing.account a WHERE p.plan = s.plan AND a.account_id = s.account_id;
 	UPDATE billing.subscription w SET state = 'active', since = _start_subscription.at, anchor = first_start
 	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
+	UPDATE billing.subscription_options w SET decided_at = _start_subscription.at
+	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id AND w.decided_at < _start_subscription.at;
 	PERFORM billing._open_terms(s.account_id, s.subscription_id, o.order_id, s.plan);
 	PERFORM billing._set_renew_at(s.account_id, s.subscription_id, _start_subscription.at);
 	PERFORM billing._turn_subscriptions(ARRAY[s.account_id], _start_subscription.at, _start_subscription.at);
@@ -342,8 +344,8 @@ BEGIN
 	VALUES (subscribe.account_id, p.plan, subscribe.region, subscribe.resource, subscribe.quantity, subscribe.options,
 		price.fee, 'provisioning', subscribe.at, subscribe.at, 0, 'infinity', coalesce(subscribe.auto_renew, false), subscribe.at)
 	RETURNING subscription_id INTO id;
-	INSERT INTO billing.subscription_options (account_id, subscription_id, valid_from, valid_until, options)
-	VALUES (subscribe.account_id, id, '-infinity', 'infinity', subscribe.options);
+	INSERT INTO billing.subscription_options (account_id, subscription_id, valid_from, valid_until, options, decided_at)
+	VALUES (subscribe.account_id, id, '-infinity', 'infinity', subscribe.options, subscribe.at);
 	PERFORM billing._adopt_policies(subscribe.account_id, id, subscribe.at);
 	PERFORM billing._place_order(subscribe.account_id, 'purchase', 'subscription', id, p.plan, subscribe.terms, price.list_price, price.discount,
 		subscribe.voucher, ARRAY[p.plan, p.product], format('plan %s', p.plan), false, subscribe.at);

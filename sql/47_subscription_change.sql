@@ -165,6 +165,9 @@ BEGIN
 	id := billing._place_order(s.account_id, 'upgrade', 'subscription', s.subscription_id, p.plan, terms, total, 0, NULL,
 		ARRAY[p.plan, p.product], format('plan %s to %s', s.plan, p.plan), false, _upgrade.at);
 
+	PERFORM billing._keep_plan(s.account_id, s.subscription_id, u.old_plan, u.term_start, _upgrade.at)
+	FROM billing._upgraded_terms(s.account_id, s.subscription_id, p.plan, new_fee, _upgrade.at) u WHERE u.term_start < _upgrade.at;
+
 	-- what a term includes grows by seconds, other than its price
 	INSERT INTO billing.allowance AS a (account_id, subscription_id, term, meter, region, resource, size, valid_from, valid_until)
 	SELECT s.account_id, s.subscription_id, u.term, l.meter, l.region, s.resource,

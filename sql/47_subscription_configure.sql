@@ -100,18 +100,18 @@ COMMENT ON FUNCTION billing._check_option_change(bigint, bigint, text, text, jso
 	IS 'raises UB042 for an option that the plan does not know, UB045 for a change of it that the plan refuses; returns when it may change';
 
 CREATE FUNCTION billing._set_options(account_id bigint, subscription_id bigint, plan text, now_changes jsonb, from_at timestamptz, later_changes jsonb,
-	later_at timestamptz) RETURNS void
+	later_at timestamptz, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
 	spans billing.subscription_options[];
-	last jsonb;
+	last billing.subscription_options;
 	n billing.subscription_options;
 BEGIN
 	-- what is in force or scheduled from from_at on, cut where something begins, with the changes laid over it
 	SELECT array_agg(ROW(o.account_id, o.subscription_id, i.starts, i.starts, billing._fit_options(_set_options.plan, jsonb_strip_nulls(o.options || now_changes
-			|| CASE WHEN i.starts >= later_at THEN later_changes ELSE '{}' END)))::billing.subscription_options ORDER BY i.starts)
+			|| CASE WHEN i.starts >= later_at THEN later_changes ELSE '{}' END)), o.plan, _set_options.at)::billing.subscription_options ORDER BY i.starts)
 	INTO spans
 	FROM billing.subscription_options o
 	CROSS JOIN LATERAL (SELECT greatest(o.valid_from, from_at) UNION SELECT later_at WHERE later_changes <> '{}' AND later_at >= o.valid_from AND later_at < o.valid_until) i(starts)
@@ -120,21 +120,45 @@ BEGIN
 	WHERE o.account_id = _set_options.account_id AND o.subscription_id = _set_options.subscription_id AND o.valid_from >= from_at;
 	UPDATE billing.subscription_options o SET valid_until = 'infinity'
 	WHERE o.account_id = _set_options.account_id AND o.subscription_id = _set_options.subscription_id AND o.valid_until >= from_at
-	RETURNING o.options INTO last;
+	RETURNING o.* INTO last;
 	FOREACH n IN ARRAY spans LOOP
-		CONTINUE WHEN n.options = last;
+		CONTINUE WHEN n.options = last.options AND n.plan IS NOT DISTINCT FROM last.plan;
 		UPDATE billing.subscription_options o SET valid_until = n.valid_from
 		WHERE o.account_id = n.account_id AND o.subscription_id = n.subscription_id AND o.valid_until = 'infinity';
-		INSERT INTO billing.subscription_options (account_id, subscription_id, valid_from, valid_until, options)
-		VALUES (n.account_id, n.subscription_id, n.valid_from, 'infinity', n.options);
-		last := n.options;
+		INSERT INTO billing.subscription_options (account_id, subscription_id, valid_from, valid_until, options, plan, decided_at)
+		VALUES (n.account_id, n.subscription_id, n.valid_from, 'infinity', n.options, n.plan, n.decided_at);
+		last := n;
 	END LOOP;
-	UPDATE billing.subscription s SET options = last
+	UPDATE billing.subscription s SET options = last.options
 	WHERE s.account_id = _set_options.account_id AND s.subscription_id = _set_options.subscription_id;
 END
 $fn$;
-COMMENT ON FUNCTION billing._set_options(bigint, bigint, text, jsonb, timestamptz, jsonb, timestamptz)
+COMMENT ON FUNCTION billing._set_options(bigint, bigint, text, jsonb, timestamptz, jsonb, timestamptz, timestamptz)
 	IS 'lays changes over the options of a subscription, some from one instant and some from a later one on; the account is locked by the caller';
+
+CREATE FUNCTION billing._keep_plan(account_id bigint, subscription_id bigint, plan text, since timestamptz, at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	until constant timestamptz := greatest(at, billing.cycle_start(billing.open_cycle()));
+	cut timestamptz;
+BEGIN
+	FOREACH cut IN ARRAY ARRAY[since, until] LOOP
+		INSERT INTO billing.subscription_options (account_id, subscription_id, valid_from, valid_until, options, plan, decided_at)
+		SELECT o.account_id, o.subscription_id, cut, o.valid_until, o.options, o.plan, o.decided_at
+		FROM billing.subscription_options o
+		WHERE o.account_id = _keep_plan.account_id AND o.subscription_id = _keep_plan.subscription_id AND o.valid_from < cut AND o.valid_until > cut;
+		UPDATE billing.subscription_options o SET valid_until = cut
+		WHERE o.account_id = _keep_plan.account_id AND o.subscription_id = _keep_plan.subscription_id AND o.valid_from < cut AND o.valid_until > cut;
+	END LOOP;
+	UPDATE billing.subscription_options o SET plan = _keep_plan.plan
+	WHERE o.account_id = _keep_plan.account_id AND o.subscription_id = _keep_plan.subscription_id AND o.valid_from >= since AND o.valid_until <= until
+		AND o.plan IS NULL;
+END
+$fn$;
+COMMENT ON FUNCTION billing._keep_plan(bigint, bigint, text, timestamptz, timestamptz)
+	IS 'an upgrade gives the term in progress another plan: keeps which one it had from since until then; the account is locked by the caller';
 
 CREATE FUNCTION billing._charge_options(account_id bigint, subscription_id bigint, options jsonb, voucher text, at timestamptz) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
@@ -258,7 +282,7 @@ BEGIN
 	END IF;
 	PERFORM billing._check_options(s.account_id, s.plan, s.region, merged, configure_subscription.at);
 	id := billing._charge_options(s.account_id, s.subscription_id, merged, voucher, configure_subscription.at);
-	PERFORM billing._set_options(s.account_id, s.subscription_id, s.plan, now_changes, from_at, later_changes, next_day);
+	PERFORM billing._set_options(s.account_id, s.subscription_id, s.plan, now_changes, from_at, later_changes, next_day, configure_subscription.at);
 	PERFORM billing._answer_request(configure_subscription.account_id, configure_subscription.key, coalesce(to_jsonb(id), 'null'));
 	RETURN id;
 END

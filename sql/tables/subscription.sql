@@ -79,6 +79,8 @@ CREATE TABLE billing.subscription_options (
 	valid_from timestamptz NOT NULL,
 	valid_until timestamptz NOT NULL,
 	options jsonb NOT NULL CHECK (jsonb_typeof(options) = 'object'),
+	plan text COLLATE "C" REFERENCES billing.plan,
+	decided_at timestamptz NOT NULL,
 	PRIMARY KEY (account_id, subscription_id, valid_from),
 	FOREIGN KEY (account_id, subscription_id) REFERENCES billing.subscription,
 	CHECK (valid_from < valid_until)
@@ -89,6 +91,8 @@ COMMENT ON COLUMN billing.subscription_options.subscription_id IS 'the subscript
 COMMENT ON COLUMN billing.subscription_options.valid_from IS 'from when on, by event_time; -infinity: those that it was bought with';
 COMMENT ON COLUMN billing.subscription_options.valid_until IS 'to before when; infinity: until they are changed';
 COMMENT ON COLUMN billing.subscription_options.options IS 'the options';
+COMMENT ON COLUMN billing.subscription_options.plan IS 'the plan of then, where an upgrade has given the term another one since; NULL: that of the term';
+COMMENT ON COLUMN billing.subscription_options.decided_at IS 'when they were chosen; those that it was bought with: when it started';
 
 CREATE TABLE billing.allowance (
 	account_id bigint NOT NULL,

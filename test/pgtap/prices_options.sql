@@ -52,10 +52,10 @@ SELECT t.refuses($$SELECT * FROM billing.quote(2, 'traffic', 10, at => '2023-05-
 -- no plan: kept, and seen
 SELECT t.use(3, 'traffic', 5, '2023-05-08 12:00+08', 'ip-3');
 SELECT billing.remove_resource(1, 'ip-1', at => '2023-05-08 12:30+08');
-INSERT INTO billing.usage (account_id, meter, resource, event_time, event_key, quantity) VALUES (1, 'traffic', 'ip-1', '2023-05-08 12:15+08', 'before', 10), (1, 'traffic', 'ip-1', '2023-05-08 12:45+08', 'after', 10);
-CALL billing.run('2023-05-08 06:00');
+INSERT INTO billing.usage (account_id, meter, resource, event_time, event_key, quantity) VALUES (1, 'traffic', 'ip-1', '2023-05-08 12:15+08', 'before', 10), (1, 'traffic', 'ip-1', '2023-05-08 12:45+08', 'same hour', 10), (1, 'traffic', 'ip-1', '2023-05-08 13:00+08', 'after', 10);
+CALL billing.run('2023-05-08 07:00');
 SELECT t.same('SELECT account_id, quantity, reason FROM billing.unrated_usage ORDER BY 1', $$VALUES (1, 10, 'no price in CNY outside a paid term of its plan'), (3, 5, 'no price in CNY outside a paid term of its plan')$$,
 	'a resource that is in no plan, or was released');
-SELECT is(t.days(1, 'traffic'), '05-01 192, 05-02 272, 05-03 0, 05-04 192, 05-08 8', 'until its release it is billed');
+SELECT is(t.days(1, 'traffic'), '05-01 192, 05-02 272, 05-03 0, 05-04 192, 05-08 16', 'until the end of the hour of its release it is billed');
 SELECT t.verify_is_empty();
 SELECT * FROM finish();
