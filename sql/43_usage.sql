@@ -64,17 +64,18 @@ CREATE FUNCTION billing._usage_of(the_cycle integer, account_from bigint, accoun
 		properties jsonb)
 LANGUAGE sql STABLE
 AS $fn$
+	-- IS NULL: a plan for any range does not look for a range of accounts, which is all of them then, but for an hour
 	SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties
 	FROM billing.usage u
 	WHERE billing._in_step(u.arrived, u.event_time)
 		AND u.event_time >= billing.cycle_start(the_cycle) AND u.event_time < billing.cycle_start(the_cycle + 1)
-		AND u.account_id >= account_from AND u.account_id < account_to
+		AND (u.account_id >= account_from OR account_from IS NULL) AND (u.account_id < account_to OR account_to IS NULL)
 	UNION ALL
 	SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties
 	FROM billing.usage u
 	WHERE NOT billing._in_step(u.arrived, u.event_time) AND billing.cycle_of(u.arrived, u.event_time) = the_cycle
 		AND u.event_time < billing.cycle_start(the_cycle + 1)
-		AND u.account_id >= account_from AND u.account_id < account_to
+		AND (u.account_id >= account_from OR account_from IS NULL) AND (u.account_id < account_to OR account_to IS NULL)
 $fn$;
 COMMENT ON FUNCTION billing._usage_of(integer, bigint, bigint) IS 'the usage that settles with a cycle, of the accounts from account_from to before account_to';
 

@@ -24,7 +24,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 SET work_mem = '64MB'
-SET plan_cache_mode = force_custom_plan	-- a plan for any range takes ranges for small
+SET plan_cache_mode = force_custom_plan	-- a plan for any range takes ranges for small; but see below
 -- Nobody can guess how many rows a part will have, and a hash join is never far off.  What is looked up row by row is LATERAL.
 SET enable_nestloop = off
 SET enable_mergejoin = off
@@ -43,6 +43,10 @@ DECLARE
 	-- and so where no plan includes a base of a peak
 	by_base boolean := EXISTS (SELECT FROM billing.plan_allowance l JOIN billing.meter m USING (meter) WHERE m.aggregation = 'max');
 BEGIN
+	-- where one range holds all there is, most cycles hold less work than a plan costs
+	IF account_from = -9223372036854775808 AND account_to = 9223372036854775807 THEN
+		PERFORM set_config('plan_cache_mode', 'force_generic_plan', true);
+	END IF;
 	WITH own_price AS MATERIALIZED (
 		SELECT DISTINCT p.account_id, p.meter FROM billing.price p
 		WHERE p.account_id > 0 AND p.account_id >= account_from AND p.account_id < account_to
