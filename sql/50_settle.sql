@@ -324,8 +324,9 @@ BEGIN
 			coalesce(o.line_posted, 0) AS old_line_posted,
 			coalesce(o.exact_amount, 0) + sum(p.added_exact) OVER counter AS added_to,
 			coalesce(o.covered, 0) + sum(p.covered) OVER counter AS covered_to,
-			-- one peak above a cap makes the period free, whichever comes first
-			by_base AND coalesce(o.is_over OR bool_or(p.is_over) OVER (PARTITION BY p.account_id, p.line_id, p.period_start, p.counter_resource, p.price_id), false) AS is_free,
+			-- from the first peak above a cap on that makes the period free
+			by_base AND (coalesce(o.is_over, false) OR count(*) FILTER (WHERE p.is_over) OVER counter > 0) AS is_free,
+			by_base AND (coalesce(o.is_over, false) OR count(*) FILTER (WHERE p.is_over) OVER counter > CASE WHEN p.is_over THEN 1 ELSE 0 END) AS was_free,
 			o.quantity IS NULL AS is_new,
 			lead(p.price_id) OVER counter IS NULL AS last_of_counter,
 			CASE WHEN p.aggregation IN ('sum', 'count') OR billing._is_windowed(p.aggregation)
@@ -370,7 +371,7 @@ BEGIN
 				ELSE billing.rate(p.tariff, c.quantity_to) END AS exact_to,
 			CASE WHEN c.added_exact IS NOT NULL THEN c.added_to - c.added_exact
 				WHEN c.first_of_counter THEN c.old_exact
-				WHEN c.is_free THEN 0
+				WHEN c.was_free THEN 0
 				WHEN c.base IS NOT NULL THEN billing.rate_between(p.tariff, c.base, q.quantity_from)
 				WHEN by_whole AND p.tier_basis = 'whole' THEN billing._rate_uncovered(p.tariff, c.covered_to - c.covered, q.quantity_from)
 				ELSE billing.rate(p.tariff, q.quantity_from) END AS exact_from
