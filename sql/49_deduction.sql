@@ -64,21 +64,24 @@ BEGIN
 		SELECT a.account_id, 'allowance' AS source, a.allowance_id AS source_id, a.size - a.used AS remaining, a.meter, nullif(a.region, '') AS region,
 			a.resource, 1::numeric AS factor, a.valid_from, a.valid_until, a.valid_until AS ends, a.size, 2147483648 AS rank, NULL::text[] AS plans
 		FROM billing.allowance a
-		WHERE a.account_id >= account_from AND a.account_id < account_to AND a.used < a.size AND a.valid_until > since AND a.valid_from <= until
+		WHERE a.account_id >= account_from AND a.account_id < account_to AND a.used < a.size
+			AND a.valid_until > _deduction_ways.since AND a.valid_from <= _deduction_ways.until
 			AND (chosen IS NULL OR a.account_id = ANY (chosen))
 		UNION ALL
 		SELECT p.account_id, 'package', p.package_id, p.size - p.used, p.meter, p.region, p.resource, p.factor,
 			greatest(p.valid_from, p.bound_at), p.valid_until, p.valid_until, p.size, p.priority, p.requires_plan
 		FROM billing._package_scopes(account_from, account_to) p
-		WHERE p.used < p.size AND p.valid_until > since AND p.valid_from <= until AND (chosen IS NULL OR p.account_id = ANY (chosen))
+		WHERE p.used < p.size AND p.valid_until > _deduction_ways.since AND p.valid_from <= _deduction_ways.until
+			AND (chosen IS NULL OR p.account_id = ANY (chosen))
 	), suspended AS MATERIALIZED (
 		SELECT k.account_id, billing._suspended_times(k.account_id) AS times
 		FROM (SELECT DISTINCT x.account_id FROM billing.suspension x WHERE x.account_id >= account_from AND x.account_id < account_to) k
 	), planned AS MATERIALIZED (
-		-- plans that last over all of the time that is asked for: there is nothing to cut
+		-- plans that last over all of the time that is asked for: there is nothing to cut (a subscription has a column `since`)
 		SELECT t.account_id, array_agg(DISTINCT t.plan) AS plans
 		FROM billing.subscription_term t JOIN billing.subscription s USING (account_id, subscription_id)
-		WHERE t.account_id >= account_from AND t.account_id < account_to AND t.term_start <= since AND least(t.term_end, s.ended_at) > until
+		WHERE t.account_id >= account_from AND t.account_id < account_to
+			AND t.term_start <= _deduction_ways.since AND least(t.term_end, s.ended_at) > _deduction_ways.until
 			AND EXISTS (SELECT FROM source x WHERE x.plans IS NOT NULL)
 		GROUP BY t.account_id
 	), judged AS MATERIALIZED (
