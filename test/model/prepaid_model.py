@@ -69,6 +69,15 @@ def period_start(counter, at, zone):
 
 # --- money ----------------------------------------------------------------------------------------------------
 
+def cut(x):
+    """A quotient as it is kept: itself, or its first 20 decimals if it has no last one."""
+    rest = x.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return x if rest == 1 else F(x.numerator * 10**20 // x.denominator, 10**20)
+
+
 def rounded(amount, decimals):
     """Half away from zero."""
     units = abs(amount) * 10**decimals
@@ -687,15 +696,18 @@ class Account:
         used_up = {id(p): -1 for p in self.packages if p.is_used_up}
         steps, rests = [], []
         for number, row in enumerate(rows):
-            rest = row.quantity
+            rest, rest_units, last = row.quantity, row.quantity, F(1)
             for s in sources:
                 remaining = left.get(id(s), s.size - s.used)
                 factor = self.covers(s, row) if rest and remaining else None
                 if factor is None:
                     continue
-                units = min(rest * factor, remaining)
-                steps.append((row, s, units / factor, units))
-                rest -= units / factor
+                # exact from source to source of one factor; the quantity that a step tells is cut if it has no last decimal
+                wanted = rest_units if factor == last else rest * factor
+                units = min(wanted, remaining)
+                quantity = rest if wanted <= remaining else cut(remaining / factor)
+                steps.append((row, s, quantity, units))
+                rest, rest_units, last = rest - quantity, wanted - units, factor
                 left[id(s)] = remaining - units
                 if units == remaining:
                     used_up[id(s)] = number

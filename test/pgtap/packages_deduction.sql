@@ -175,5 +175,15 @@ SELECT billing.purchase_package(24, 'W3', at => '2023-10-18 12:30');
 INSERT INTO billing.price (meter, currency, tariff) VALUES ('waits', 'USD', 'graduated: 1 beyond');
 CALL billing.run('2023-10-19');
 SELECT t.same('SELECT * FROM t.charges_of(24)', $$VALUES ('package', 1, 3, 3, 0), ('tariff', NULL::integer, 2, NULL::numeric, 2)$$, '(b-x) package start 00:00 of the day: usage of before the purchase that waits is covered');
+-- a package whose validity goes back to before its plan began, inside one hour
+INSERT INTO billing.package_offer (offer, meter, size, term, price, currency, starts, requires_plan) VALUES ('D10', 'traffic', 10, '1 month', 1, 'USD', 'day', '{basic}');
+SELECT billing.subscribe(25, 'basic', at => '2023-10-19 10:42:07');
+UPDATE billing.allowance SET size = 0 WHERE account_id = 25;
+SELECT billing.purchase_package(25, 'D10', at => '2023-10-19 10:50');
+SELECT t.use(25, 'traffic', 5, '2023-10-19 10:04:43');
+CALL billing.run('2023-10-19 12:00');
+SELECT is(t.used(25), '{0}', 'B1.3-25: usage of before the plan began is not deducted, in the same hour either');
+SELECT is(t.charged(25, 'traffic'), 0.5, 'it is postpaid');
+UPDATE billing.allowance SET size = 50 WHERE account_id = 25;
 SELECT t.verify_is_empty();
 SELECT * FROM finish();
