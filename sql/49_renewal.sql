@@ -163,7 +163,8 @@ AS $fn$
 		RETURNING p.account_id, p.package_id
 	)
 	UPDATE billing.package_resource r SET bound_at = _start_package.starts FROM started s WHERE r.account_id = s.account_id AND r.package_id = s.package_id;
-	SELECT billing._end_cut_off(_start_package.account_id, _start_package.package_id, _start_package.starts)
+	SELECT billing._end_cut_off(_start_package.account_id, _start_package.package_id, _start_package.starts),
+		billing._set_package_step(_start_package.account_id, _start_package.package_id)
 $fn$;
 COMMENT ON FUNCTION billing._start_package(bigint, bigint, timestamptz) IS 'lets a package that waits for the end of another one start sooner';
 

@@ -54,6 +54,7 @@ COMMENT ON FUNCTION billing._split_shard(integer) IS 'cuts a shard of more than 
 CREATE FUNCTION billing._next_timer(account_from bigint, account_to bigint, until timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan	-- the first row of an index, whatever the range: planning costs more
 AS $fn$
 BEGIN
 	RETURN least(

@@ -21,6 +21,7 @@ CREATE TABLE billing.package_offer (
 	month_end text NOT NULL DEFAULT 'clamp' CONSTRAINT package_offer_month_end_is_known CHECK (month_end IN ('clamp', 'spill', 'days 30')),
 	starts text NOT NULL DEFAULT 'now' CONSTRAINT package_offer_starts_is_known CHECK (starts IN ('now', 'day', 'month')),
 	priority integer NOT NULL DEFAULT 0,
+	expiry_policy text COLLATE "C",
 	PRIMARY KEY (offer, currency, valid_from)
 );
 COMMENT ON TABLE billing.package_offer IS 'catalogue: prepaid packages that can be bought; of one offer and currency the latest row in force counts';
@@ -44,6 +45,7 @@ COMMENT ON COLUMN billing.package_offer.cut_off IS 'true: when it is over its re
 COMMENT ON COLUMN billing.package_offer.month_end IS 'what a month that lacks the first day''s number does: clamp, spill or days 30';
 COMMENT ON COLUMN billing.package_offer.starts IS 'where its validity starts: now (the second of purchase), day (00:00 of that day) or month (00:00 of its first)';
 COMMENT ON COLUMN billing.package_offer.priority IS 'higher is deducted from first, before the nearest end';
+COMMENT ON COLUMN billing.package_offer.expiry_policy IS 'lifecycle policy of the end of its packages, of notices only, such as package; NULL: nobody is told';
 
 CREATE TABLE billing.package_coverage (
 	offer text COLLATE "C" NOT NULL,
@@ -58,6 +60,8 @@ COMMENT ON COLUMN billing.package_coverage.meter IS 'a meter that it covers';
 COMMENT ON COLUMN billing.package_coverage.region IS 'region of the usage; '''' any';
 COMMENT ON COLUMN billing.package_coverage.factor IS 'how much of the package one unit of usage takes: 1.8';
 
+CREATE TRIGGER package_offer_check BEFORE INSERT OR UPDATE ON billing.package_offer
+	FOR EACH ROW EXECUTE FUNCTION billing._check_offer();
 CREATE TRIGGER package_offer_guard BEFORE UPDATE OR DELETE ON billing.package_offer
 	FOR EACH ROW EXECUTE FUNCTION billing._guard_offer();
 CREATE TRIGGER package_coverage_guard BEFORE INSERT OR UPDATE OR DELETE ON billing.package_coverage

@@ -219,10 +219,14 @@ class Subscription:
     ended_at: datetime = FOREVER
     renew_at: datetime = None
     waits_for_money: bool = False
+    gaps: list = field(default_factory=list)  # [start, end): over, and renewed late
 
     @property
     def paid_until(self):
         return self.terms[-1][1]
+
+    def in_gap(self, at):
+        return any(start <= at < end for start, end in self.gaps)
 
 
 @dataclass
@@ -334,7 +338,7 @@ class Account:
 
     def has_plan(self, plans, at):
         """Grace is no paid term."""
-        return any(start <= at < min(end, s.ended_at) for s in self.subscriptions if s.plan.plan in plans for start, end in s.terms)
+        return any(start <= at < min(end, s.ended_at) and not s.in_gap(at) for s in self.subscriptions if s.plan.plan in plans for start, end in s.terms)
 
     def subscribe(self, at, plan, resource, terms, quantity, auto_renew, auto_voucher):
         p, codes = self.catalogue.plans[plan], set()
@@ -368,6 +372,7 @@ class Account:
             s.renew_at = max(instant(wall_time(s.paid_until, self.zone) - DAY, self.zone), s.terms[-1][0], at)
 
     def renew_plan(self, s, terms, auto_voucher, automatic, at):
+        end = s.paid_until
         try:
             self.order_terms("renewal", s, terms, auto_voucher, automatic, at)
         except Refused:
@@ -376,6 +381,8 @@ class Account:
             # the flag stays: each top-up tries it again
             s.renew_at, s.waits_for_money = None, True
             return
+        if end < at:
+            s.gaps.append((end, at))
         if s.paid_until > at:
             s.state = "active"
         self.plan_renewal(s, at)
@@ -684,6 +691,8 @@ class Account:
         if not source.valid_from <= row.at < source.valid_until:
             return None
         if isinstance(source, Allowance):
+            if source.subscription.in_gap(row.at):
+                return None
             fits = source.meter == row.meter and source.region in ("", row.region) and source.resource in (None, row.resource)
             return F(1) if fits else None
         if source.row.requires_plan and not self.has_plan(source.row.requires_plan, row.at):

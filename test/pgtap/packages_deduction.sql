@@ -129,7 +129,7 @@ SELECT billing.renew_subscription(20, (SELECT subscription_id FROM billing.subsc
 SELECT t.use(20, 'traffic', 100, '2023-09-13 00:30');
 SELECT t.use(20, 'traffic', 3, '2023-09-12 10:40');
 CALL billing.run('2023-09-14');
-SELECT is(t.used(20), '{68}', 'when it is paid again, deduction goes on, also for the time that was paid');
+SELECT is(t.used(20), '{65}', 'B1.6-55 when it is paid again deduction goes on, but not for what was used in the grace, whenever that arrives');
 SELECT billing.subscribe(21, 'personal', at => '2023-09-14');
 SELECT billing.purchase_package(21, 'E100', at => '2023-09-14');
 SELECT billing.cancel_subscription(21, (SELECT subscription_id FROM billing.subscriptions WHERE account_id = 21), at_term_end => false, at => '2023-09-14 10:30');
