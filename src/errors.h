@@ -96,6 +96,9 @@
 #define ERRCODE_BILLING_METER_WITHOUT_CAPS MAKE_SQLSTATE('U', 'B', '0', '6', '5')
 #define ERRCODE_BILLING_NO_SUCH_CAP MAKE_SQLSTATE('U', 'B', '0', '6', '6')
 
+/* sql/47_subscription_configure.sql: an option is less than the one that it has to reach */
+#define ERRCODE_BILLING_OPTION_BELOW_ANOTHER MAKE_SQLSTATE('U', 'B', '0', '7', '0')
+
 /* UBT: the tariff type. A quantity beyond a tariff's hard last tier */
 #define ERRCODE_BILLING_TARIFF_LIMIT MAKE_SQLSTATE('U', 'B', 'T', '0', '1')
 
