@@ -85,6 +85,7 @@ CREATE TABLE billing.package (
 	voucher_paid numeric NOT NULL,
 	order_id bigint NOT NULL,
 	renews bigint,
+	took_flag boolean NOT NULL DEFAULT false,
 	requires_plan text[] COLLATE "C",
 	max_resources integer,
 	cut_off boolean NOT NULL,
@@ -94,6 +95,7 @@ CREATE TABLE billing.package (
 	FOREIGN KEY (account_id, order_id) REFERENCES billing.purchase,
 	FOREIGN KEY (account_id, renews) REFERENCES billing.package,
 	CHECK (valid_from < valid_until),
+	CHECK (renews IS NOT NULL OR NOT took_flag),
 	-- settling knows it by name: it tries again without a package that was refunded meanwhile
 	CONSTRAINT package_refunded_is_unused CHECK (state <> 'refunded' OR used = 0)
 ) WITH (fillfactor = 70);
@@ -120,6 +122,7 @@ COMMENT ON COLUMN billing.package.price_paid IS 'what the wallet paid for it';
 COMMENT ON COLUMN billing.package.voucher_paid IS 'what a voucher paid for it';
 COMMENT ON COLUMN billing.package.order_id IS 'the order that it was bought by';
 COMMENT ON COLUMN billing.package.renews IS 'the package that it takes over from, when that is used up or ends; NULL: none';
+COMMENT ON COLUMN billing.package.took_flag IS 'did that package give it its automatic renewal? it gets it back if this one is refunded before it starts';
 COMMENT ON COLUMN billing.package.requires_plan IS 'plans of which one must be active for it to be deducted from; NULL: none';
 COMMENT ON COLUMN billing.package.max_resources IS 'it covers bound resources only, at most so many; NULL: it needs no binding';
 COMMENT ON COLUMN billing.package.cut_off IS 'when it is over its resources are restricted, in place of being billed';
