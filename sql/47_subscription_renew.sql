@@ -114,7 +114,8 @@ BEGIN
 	-- Instant by instant, one by one: the money of one may be missing for the next, and what a renewal makes due in turn is found again.
 	LOOP
 		SELECT min(w.renew_at) INTO instant FROM billing.subscription w
-		WHERE w.renew_at <= _renew_subscriptions.until AND w.account_id >= account_from AND w.account_id < account_to
+		-- by the index of timers, as in _next_timer()
+		WHERE w.renew_at <= _renew_subscriptions.until AND int8range(account_from, account_to) @> w.account_id
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = w.account_id));
 		EXIT WHEN instant IS NULL;
 		FOR due IN SELECT w.* FROM billing.subscription w
