@@ -28,6 +28,7 @@ SET plan_cache_mode = force_custom_plan	-- a plan for any range takes ranges for
 -- Nobody can guess how many rows a part will have, and a hash join is never far off.  What is looked up row by row is LATERAL.
 SET enable_nestloop = off
 SET enable_mergejoin = off
+SET enable_seqscan = on
 AS $fn$
 DECLARE
 	has_caps boolean := EXISTS (SELECT FROM billing.usage_cap c
@@ -46,6 +47,8 @@ BEGIN
 	-- where one range holds all there is, most cycles hold less work than a plan costs
 	IF account_from = -9223372036854775808 AND account_to = 9223372036854775807 THEN
 		PERFORM set_config('plan_cache_mode', 'force_generic_plan', true);
+		-- it outlives the day on which the tables were empty
+		PERFORM set_config('enable_seqscan', 'off', true);
 	END IF;
 	WITH own_price AS MATERIALIZED (
 		SELECT DISTINCT p.account_id, p.meter FROM billing.price p
