@@ -275,6 +275,7 @@ BEGIN
 	WHERE t.account_id = s.account_id AND t.subscription_id = s.subscription_id AND t.term > s.paid_terms
 	ORDER BY t.term, l.meter, l.region;
 
+	PERFORM billing._keep_payments(s.account_id, s.subscription_id, _open_terms.order_id);
 	UPDATE billing.subscription w SET plan = p.plan, paid_terms = t.terms, paid_until = t.paid_until
 	FROM (SELECT max(t.term) AS terms, max(t.term_end) AS paid_until FROM billing.subscription_term t
 		WHERE t.account_id = s.account_id AND t.subscription_id = s.subscription_id) t

@@ -188,6 +188,7 @@ BEGIN
 		FROM (SELECT x.term, x.exact, sum(x.exact) OVER (ORDER BY x.term) AS up_to
 			FROM billing._upgraded_terms(s.account_id, s.subscription_id, p.plan, new_fee, _upgrade.at) x) w) u
 	WHERE t.account_id = s.account_id AND t.subscription_id = s.subscription_id AND t.term = u.term;
+	PERFORM billing._keep_payments(s.account_id, s.subscription_id, id);
 	UPDATE billing.subscription w SET plan = p.plan, fee = new_fee, next_plan = NULL
 	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
 	PERFORM billing._adopt_policies(s.account_id, s.subscription_id, _upgrade.at);
@@ -364,37 +365,27 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
 	places integer;
-	zone text;
 BEGIN
-	SELECT c.decimals, a.time_zone INTO STRICT places, zone
+	SELECT c.decimals INTO STRICT places
 	FROM billing.account a JOIN billing.currency c USING (currency) WHERE a.account_id = _refund_due.account_id;
-	-- What has not begun comes back in full.  A used value is set off against what the wallet paid for the same order: against that first,
+	-- What has not begun comes back in full; an upgrade by the days that it was paid for.  A used value is set off against what the wallet paid for the same order: against that first,
 	-- the voucher's part last; never below 0.
 	WITH paid AS (
-		SELECT t.order_id, t.term_end > _refund_due.at AS is_left, t.money, t.voucher_amount,
-			billing.prorate(t.list_price, r.whole - r.part, r.whole) AS used,
-			CASE rule WHEN 'full' THEN t.money ELSE billing.prorate(t.money, r.part, r.whole) END AS money_left,
-			CASE rule WHEN 'full' THEN t.voucher_amount ELSE billing.prorate(t.voucher_amount, r.part, r.whole) END AS voucher_left
-		FROM billing.subscription_term t
-		JOIN billing.plan p USING (plan)
-		CROSS JOIN LATERAL billing._remaining(t.term_start, t.term_end, p.term, zone, _refund_due.at) r
-		WHERE t.account_id = _refund_due.account_id AND t.subscription_id = _refund_due.subscription_id
-		UNION ALL
-		-- paid, and waiting for its resource
-		SELECT o.order_id, true, o.money, o.voucher_amount, 0, o.money, o.voucher_amount
-		FROM billing.purchase o
-		WHERE o.account_id = _refund_due.account_id AND o.subject = 'subscription' AND o.subject_id = _refund_due.subscription_id
-			AND NOT EXISTS (SELECT FROM billing.subscription_term t
-				WHERE t.account_id = o.account_id AND t.subscription_id = _refund_due.subscription_id)
+		SELECT l.order_id, l.term, l.is_left, l.money, l.voucher_amount,
+			billing.prorate(l.list_price, l.whole - l.part, l.whole) AS used,
+			CASE rule WHEN 'full' THEN l.money ELSE billing.prorate(l.money, l.part, l.whole) END AS money_left,
+			CASE rule WHEN 'full' THEN l.voucher_amount ELSE billing.prorate(l.voucher_amount, l.part, l.whole) END AS voucher_left
+		FROM billing._payments_left(_refund_due.account_id, _refund_due.subscription_id, _refund_due.at) l
 	), by_order AS (
-		SELECT count(*) FILTER (WHERE p.is_left) AS terms,
+		SELECT bool_or(p.is_left) AS is_left,
 			CASE rule WHEN 'used value' THEN greatest(sum(p.money) - sum(p.used), 0)
 				ELSE coalesce(sum(p.money_left) FILTER (WHERE p.is_left), 0) END AS money,
 			CASE rule WHEN 'used value' THEN greatest(sum(p.money) + sum(p.voucher_amount) - sum(p.used), 0) - greatest(sum(p.money) - sum(p.used), 0)
 				ELSE coalesce(sum(p.voucher_left) FILTER (WHERE p.is_left), 0) END AS voucher_amount
 		FROM paid p GROUP BY p.order_id
 	)
-	SELECT sum(b.terms), round(sum(b.money) FILTER (WHERE b.terms > 0), places), round(sum(b.voucher_amount) FILTER (WHERE b.terms > 0), places)
+	SELECT (SELECT count(DISTINCT p.term) FILTER (WHERE p.is_left) FROM paid p),
+		round(sum(b.money) FILTER (WHERE b.is_left), places), round(sum(b.voucher_amount) FILTER (WHERE b.is_left), places)
 	INTO terms, money, voucher_amount FROM by_order b;
 END
 $fn$;
@@ -455,6 +446,7 @@ BEGIN
 	IF answer IS NOT NULL THEN
 		RETURN answer::bigint;
 	END IF;
+	PERFORM billing._await_settling(refund_subscription.account_id);
 	PERFORM billing._lock_subscription(refund_subscription.account_id, refund_subscription.subscription_id);
 	SELECT * INTO STRICT s FROM billing.subscription w
 	WHERE w.account_id = refund_subscription.account_id AND w.subscription_id = refund_subscription.subscription_id;

@@ -206,6 +206,9 @@ BEGIN
 		CROSS JOIN LATERAL (SELECT billing._plan_fee(y.plan, s.region, _charge_options.options, code, _charge_options.at) * s.quantity) f(fee)) u
 	LEFT JOIN billing.purchase o ON o.account_id = _charge_options.account_id AND o.order_id = id
 	WHERE t.account_id = s.account_id AND t.subscription_id = s.subscription_id AND t.term = u.term;
+	IF id IS NOT NULL THEN
+		PERFORM billing._keep_payments(s.account_id, s.subscription_id, id);
+	END IF;
 	UPDATE billing.subscription w SET fee = new_fee WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
 	RETURN id;
 END

@@ -54,18 +54,38 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 	SELECT EXISTS (SELECT FROM billing.subscription s JOIN billing.subscription_term t USING (account_id, subscription_id)
 		WHERE s.account_id = _has_plan.account_id AND t.plan = ANY (_has_plan.plans)
-			AND _has_plan.at >= t.term_start AND _has_plan.at < least(t.term_end, s.ended_at))
+			AND _has_plan.at >= t.term_start AND _has_plan.at < least(t.term_end, s.ended_at)
+			AND NOT billing._paused_times(s.account_id, s.subscription_id) @> _has_plan.at)
 $fn$;
-COMMENT ON FUNCTION billing._has_plan(bigint, text[], timestamptz) IS 'does an account have one of these plans in a paid term at an instant?';
+COMMENT ON FUNCTION billing._has_plan(bigint, text[], timestamptz) IS 'does an account have one of these plans in a paid term, and not paused, at an instant?';
 
-CREATE FUNCTION billing._check_bindable(account_id bigint, meter text, stackable boolean, resources text[], from_at timestamptz, until_at timestamptz)
-	RETURNS void
+-- A package that waits for the end of another one may start before it, when that is used up or refunded; one that is used up or has
+-- ended, and renews itself, will be there again.
+CREATE FUNCTION billing._bound_elsewhere(account_id bigint, meter text, resources text[], from_at timestamptz, until_at timestamptz, besides bigint,
+	OUT resource text, OUT package_id bigint)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT r.resource, p.package_id
+	FROM billing.package p JOIN billing.package_resource r USING (account_id, package_id)
+	WHERE p.account_id = _bound_elsewhere.account_id AND p.meter = _bound_elsewhere.meter AND r.resource = ANY (_bound_elsewhere.resources)
+		AND p.package_id IS DISTINCT FROM _bound_elsewhere.besides
+		AND (p.state IN ('pending', 'active') OR p.state = 'exhausted' AND p.auto_renew)
+		AND (p.valid_until > _bound_elsewhere.from_at OR p.auto_renew)
+		AND (p.valid_from < _bound_elsewhere.until_at OR p.state = 'pending' AND p.renews IS NOT NULL)
+	ORDER BY r.resource, p.package_id LIMIT 1
+$fn$;
+COMMENT ON FUNCTION billing._bound_elsewhere(bigint, text, text[], timestamptz, timestamptz, bigint)
+	IS 'the first of some resources that is bound to a package of a meter in a span of time, and to which one, besides a package; NULL: none is';
+
+CREATE FUNCTION billing._check_bindable(account_id bigint, meter text, stackable boolean, resources text[], from_at timestamptz, until_at timestamptz,
+	besides bigint) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
 	wrong text;
-	other bigint;
+	taken record;
 BEGIN
 	SELECT r INTO wrong FROM unnest(resources) r
 	WHERE NOT EXISTS (SELECT FROM billing.resource x WHERE x.account_id = _check_bindable.account_id AND x.resource = r AND x.state <> 'released') LIMIT 1;
@@ -75,22 +95,28 @@ BEGIN
 			DETAIL = 'A package is bound to resources of its own account that are not released.',
 			HINT = format('SELECT billing.add_resource(%s, %L, kind); first, or see billing.resources.', _check_bindable.account_id, wrong);
 	END IF;
-	SELECT r.resource, p.package_id INTO wrong, other
-	FROM billing.package p JOIN billing.package_resource r USING (account_id, package_id)
-	WHERE p.account_id = _check_bindable.account_id AND p.meter = _check_bindable.meter AND NOT stackable AND r.resource = ANY (resources)
-		-- one that has ended and is still to be renewed will be there again from its end on
-		AND p.state IN ('pending', 'active') AND (p.valid_until > from_at OR p.auto_renew) AND p.valid_from < until_at
-	LIMIT 1;
-	IF FOUND THEN
-		RAISE EXCEPTION 'resource "%" is bound to package % already', wrong, other USING
+	SELECT * INTO taken FROM billing._bound_elsewhere(_check_bindable.account_id, _check_bindable.meter, resources, from_at, until_at, besides);
+	IF NOT stackable AND taken.package_id IS NOT NULL THEN
+		RAISE EXCEPTION 'resource "%" is bound to package % already', taken.resource, taken.package_id USING
 			ERRCODE = 'UB051',
-			DETAIL = 'A resource has one such package at a time.',
-			HINT = 'Bind it when that package is used up or has ended, or use billing.change_package().';
+			DETAIL = 'A resource has one such package at a time; one that renews itself keeps it.',
+			HINT = format('Bind it when that package is over and SELECT billing.set_auto_renew(%s, %s, false); was called, or use billing.change_package().',
+				_check_bindable.account_id, taken.package_id);
 	END IF;
 END
 $fn$;
-COMMENT ON FUNCTION billing._check_bindable(bigint, text, boolean, text[], timestamptz, timestamptz)
-	IS 'raises UB050 for a resource that the account does not have, UB051 for one that has a package of that meter in that time';
+COMMENT ON FUNCTION billing._check_bindable(bigint, text, boolean, text[], timestamptz, timestamptz, bigint)
+	IS 'raises UB050 for a resource that the account does not have, UB051 for one that has a package of that meter in that time, besides one package';
+
+CREATE FUNCTION billing._is_stackable(offer text, currency text, bought_at timestamptz) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT o.stackable FROM billing.package_offer o
+	WHERE o.offer = _is_stackable.offer AND o.currency = _is_stackable.currency AND o.valid_from <= _is_stackable.bought_at
+	ORDER BY o.valid_from DESC LIMIT 1
+$fn$;
+COMMENT ON FUNCTION billing._is_stackable(text, text, timestamptz) IS 'may a resource have several packages of that offer, bought then, at a time?';
 
 CREATE FUNCTION billing._renews_by_type(offer text, currency text, bought_at timestamptz) RETURNS boolean
 LANGUAGE sql STABLE
@@ -173,7 +199,8 @@ BEGIN
 	RETURNING package_id INTO id;
 	INSERT INTO billing.package_resource (account_id, package_id, resource, bound_at)
 	SELECT _add_package.account_id, id, r, _add_package.valid_from FROM unnest(_add_package.resources) r;
-	PERFORM billing._end_cut_off(_add_package.account_id, id, _add_package.at);
+	PERFORM billing._end_cut_off(_add_package.account_id, id, _add_package.at),
+		billing._adopt_offer_policy(_add_package.account_id, id, o.expiry_policy, _add_package.at);
 	RETURN id;
 END
 $fn$;
@@ -270,7 +297,7 @@ BEGIN
 			DETAIL = format('Its validity starts at %s and ends at %s.', starts, billing.last_second(ends)),
 			HINT = 'Buy it earlier in the day or month.';
 	END IF;
-	PERFORM billing._check_bindable(purchase_package.account_id, o.meter, o.stackable, purchase_package.resources, starts, ends);
+	PERFORM billing._check_bindable(purchase_package.account_id, o.meter, o.stackable, purchase_package.resources, starts, ends, NULL);
 	paid_by := billing._place_order(purchase_package.account_id, 'purchase', 'package', NULL, o.offer, purchase_package.quantity, o.price * purchase_package.quantity,
 		(o.price - billing._offer_price(o, purchase_package.auto_renew)) * purchase_package.quantity, purchase_package.voucher, ARRAY[o.offer, o.product],
 		format('%s package%s "%s"', purchase_package.quantity, CASE WHEN purchase_package.quantity > 1 THEN 's' ELSE '' END, o.offer), false, purchase_package.at);
@@ -329,6 +356,10 @@ BEGIN
 				HINT = CASE WHEN other IS NOT NULL THEN format('SELECT billing.set_auto_renew(%s, %s, true);', p.account_id, other)
 					ELSE 'Buy a package of another offer.' END;
 		END IF;
+		PERFORM billing._check_bindable(set_auto_renew.account_id, p.meter, billing._is_stackable(p.offer, a.currency, p.bought_at),
+			ARRAY(SELECT r.resource FROM billing.package_resource r JOIN billing.resource x USING (account_id, resource)
+				WHERE r.account_id = p.account_id AND r.package_id = p.package_id AND x.state <> 'released'),
+			greatest(p.valid_from, set_auto_renew.at), 'infinity', p.package_id);
 		IF o.auto_renew_scope = 'type' THEN
 			UPDATE billing.package x SET auto_renew = false
 			WHERE x.account_id = set_auto_renew.account_id AND x.meter = p.meter AND x.auto_renew AND x.package_id <> p.package_id
@@ -352,7 +383,6 @@ AS $fn$
 DECLARE
 	a record;
 	p billing.package;
-	o billing.package_offer;
 BEGIN
 	a := billing._begin_package_call(bind_resource.account_id, 'bind_resource', bind_resource.at);
 	PERFORM billing._check_package(bind_resource.account_id, bind_resource.package_id);
@@ -373,9 +403,8 @@ BEGIN
 				ELSE format('It is bound to %s, and they stay to its end.', p.max_resources) END,
 			HINT = 'Buy another package for it.';
 	END IF;
-	SELECT * INTO o FROM billing.package_offer x
-	WHERE x.offer = p.offer AND x.currency = a.currency AND x.valid_from <= p.bought_at ORDER BY x.valid_from DESC LIMIT 1;
-	PERFORM billing._check_bindable(bind_resource.account_id, p.meter, o.stackable, ARRAY[bind_resource.resource], greatest(p.valid_from, bind_resource.at), p.valid_until);
+	PERFORM billing._check_bindable(bind_resource.account_id, p.meter, billing._is_stackable(p.offer, a.currency, p.bought_at), ARRAY[bind_resource.resource],
+		greatest(p.valid_from, bind_resource.at), p.valid_until, p.package_id);
 	INSERT INTO billing.package_resource (account_id, package_id, resource, bound_at)
 	VALUES (bind_resource.account_id, p.package_id, bind_resource.resource, greatest(p.valid_from, bind_resource.at));
 	PERFORM billing._end_cut_off(bind_resource.account_id, p.package_id, bind_resource.at);
@@ -387,6 +416,38 @@ END
 $fn$;
 COMMENT ON FUNCTION billing.bind_resource(bigint, bigint, text, text, timestamptz)
 	IS 'binds a resource to a free place of a package: its usage is deducted from now on, to the end of the package';
+
+-- A package that was ordered for the end of another one does not wait for it once that is refunded.
+CREATE FUNCTION billing._close_gap(account_id bigint, package_id bigint, at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	p billing.package;
+	next bigint;
+BEGIN
+	SELECT * INTO STRICT p FROM billing.package x WHERE x.account_id = _close_gap.account_id AND x.package_id = _close_gap.package_id;
+	SELECT x.package_id INTO next FROM billing.package x WHERE x.account_id = p.account_id AND x.renews = p.package_id AND x.state = 'pending';
+	IF p.valid_from <= _close_gap.at THEN
+		PERFORM billing._start_package(p.account_id, next, _close_gap.at) WHERE next IS NOT NULL;
+	ELSIF next IS NOT NULL THEN
+		-- it takes the place of the one that had not begun
+		UPDATE billing.package x SET renews = p.renews, took_flag = x.took_flag AND p.took_flag
+		WHERE x.account_id = p.account_id AND x.package_id = next;
+		PERFORM billing._place_successor(p.account_id, next, p.valid_from);
+	ELSIF p.took_flag AND (p.auto_renew OR p.cut_off) THEN
+		UPDATE billing.package x SET auto_renew = true
+		FROM billing.account a
+		WHERE a.account_id = p.account_id AND x.account_id = p.account_id AND x.package_id = p.renews AND x.state IN ('pending', 'active', 'exhausted')
+			-- unless another one has got it meanwhile
+			AND NOT (billing._renews_by_type(x.offer, a.currency, x.bought_at) AND EXISTS (SELECT FROM billing.package o
+				WHERE o.account_id = x.account_id AND o.meter = x.meter AND o.auto_renew AND o.package_id <> p.package_id
+					AND billing._renews_by_type(o.offer, a.currency, o.bought_at)));
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._close_gap(bigint, bigint, timestamptz)
+	IS 'a package is refunded: what was ordered for its end starts now, or takes its place; without such, the package that gave it its automatic renewal gets it back';
 
 CREATE FUNCTION billing.refund_package(account_id bigint, package_id bigint, key text DEFAULT NULL, at timestamptz DEFAULT now()) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
@@ -416,13 +477,14 @@ BEGIN
 	PERFORM billing._require_live(p, 'a refund', refund_package.at);
 	id := billing._place_refund(refund_package.account_id, 'package', p.package_id, p.offer, 1, p.price_paid, p.voucher_paid,
 		format('refund of package %s "%s"', p.package_id, p.offer), refund_package.at);
+	PERFORM billing._close_gap(refund_package.account_id, p.package_id, refund_package.at);
 	UPDATE billing.package x SET state = 'refunded', auto_renew = false WHERE x.account_id = refund_package.account_id AND x.package_id = p.package_id;
 	PERFORM billing._answer_request(refund_package.account_id, refund_package.key, to_jsonb(id));
 	RETURN id;
 END
 $fn$;
 COMMENT ON FUNCTION billing.refund_package(bigint, bigint, text, timestamptz)
-	IS 'gives back what the wallet paid for an unused package, a voucher''s part is lost; returns the order_id';
+	IS 'gives back what the wallet paid for an unused package, a voucher''s part is lost; what was ordered for its end starts now; returns the order_id';
 
 CREATE FUNCTION billing.change_package(account_id bigint, package_id bigint, offer text, resources text[] DEFAULT NULL,
 	key text DEFAULT NULL, at timestamptz DEFAULT now()) RETURNS bigint
@@ -463,13 +525,14 @@ BEGIN
 	-- the flag goes over to the new one, so that the old one is not in its way
 	UPDATE billing.package x SET auto_renew = false WHERE x.account_id = change_package.account_id AND x.package_id = p.package_id;
 	PERFORM billing._check_purchase(change_package.account_id, o, 1, p.region, change_package.resources, p.auto_renew AND NOT o.cut_off, change_package.at);
-	PERFORM billing._check_bindable(change_package.account_id, o.meter, o.stackable, change_package.resources, p.valid_until, 'infinity');
+	PERFORM billing._check_bindable(change_package.account_id, o.meter, o.stackable, change_package.resources, change_package.at, 'infinity', p.package_id);
 	paid_by := billing._place_order(change_package.account_id, 'purchase', 'package', p.package_id, o.offer, 1, o.price, o.price - billing._offer_price(o, p.auto_renew AND NOT o.cut_off), NULL, NULL,
 		format('package "%s", from the end of package %s on', o.offer, p.package_id), false, change_package.at);
 	SELECT x.* INTO STRICT paid FROM billing.purchase x WHERE x.account_id = change_package.account_id AND x.order_id = paid_by;
 	id := billing._add_package(change_package.account_id, o, p.region, change_package.resources, p.valid_until,
 		billing._after_terms(p.valid_until, 1, o.term, a.time_zone, o.month_end), p.auto_renew AND NOT o.cut_off, paid.money, paid.voucher_amount,
 		paid.order_id, p.package_id, change_package.at);
+	UPDATE billing.package x SET took_flag = p.auto_renew WHERE x.account_id = change_package.account_id AND x.package_id = id;
 	PERFORM billing._answer_request(change_package.account_id, change_package.key, to_jsonb(id));
 	RETURN id;
 END

@@ -102,6 +102,8 @@ DECLARE
 	a record;
 	decided record;
 	next bigint;
+	bound text[];
+	taken record;
 	paid_by bigint;
 	paid numeric;
 	ends timestamptz;
@@ -126,6 +128,12 @@ BEGIN
 		PERFORM billing._start_package(p.account_id, next, trigger_at);
 		RETURN;
 	END IF;
+	bound := ARRAY(SELECT r.resource FROM billing.package_resource r WHERE r.account_id = p.account_id AND r.package_id = p.package_id);
+	SELECT * INTO taken FROM billing._bound_elsewhere(p.account_id, p.meter, bound, trigger_at, 'infinity', p.package_id);
+	IF taken.package_id IS NOT NULL AND NOT billing._is_stackable(p.offer, a.currency, p.bought_at) THEN
+		PERFORM billing._switch_off_renewal(p, format('resource "%s" is bound to package %s', taken.resource, taken.package_id), trigger_at);
+		RETURN;
+	END IF;
 	-- the price is today's, the specification stays
 	o.meter := p.meter;
 	o.size := p.size;
@@ -139,9 +147,7 @@ BEGIN
 		NULL, NULL, format('renewal of package %s "%s"', p.package_id, p.offer), true, trigger_at);
 	SELECT x.money INTO STRICT paid FROM billing.purchase x WHERE x.account_id = p.account_id AND x.order_id = paid_by;
 	ends := billing._after_terms(trigger_at, 1, o.term, a.time_zone, o.month_end);
-	next := billing._add_package(p.account_id, o, p.region, ARRAY(SELECT r.resource FROM billing.package_resource r
-			WHERE r.account_id = p.account_id AND r.package_id = p.package_id), trigger_at, ends, true, paid, 0, paid_by,
-		p.package_id, trigger_at);
+	next := billing._add_package(p.account_id, o, p.region, bound, trigger_at, ends, true, paid, 0, paid_by, p.package_id, trigger_at);
 	UPDATE billing.package x SET auto_renew = false WHERE x.account_id = p.account_id AND x.package_id = p.package_id;
 	PERFORM billing._notify(p.account_id, 'package_renewed', 'package', next::text, cause,
 		jsonb_build_object('package_id', next, 'offer', p.offer, 'renews', p.package_id, 'cause', cause, 'price', paid,
@@ -151,19 +157,37 @@ $fn$;
 COMMENT ON FUNCTION billing._renew_package(bigint, bigint, text, timestamptz)
 	IS 'the package that takes over from one at an instant: the successor that was ordered, or one that is ordered now; without offer, plan or money the flag goes off and a notice is written';
 
+CREATE FUNCTION billing._place_successor(account_id bigint, package_id bigint, starts timestamptz) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	-- what waits for its end in turn moves with it
+	WITH RECURSIVE moved AS (
+		SELECT p.account_id, p.package_id, _place_successor.starts AS starts,
+			billing._after_terms(_place_successor.starts, 1, p.term, a.time_zone, p.month_end) AS ends
+		FROM billing.package p JOIN billing.account a USING (account_id)
+		WHERE p.account_id = _place_successor.account_id AND p.package_id = _place_successor.package_id
+		UNION ALL
+		SELECT n.account_id, n.package_id, m.ends, billing._after_terms(m.ends, 1, n.term, a.time_zone, n.month_end)
+		FROM moved m JOIN billing.package n ON n.account_id = m.account_id AND n.renews = m.package_id AND n.state = 'pending'
+		JOIN billing.account a ON a.account_id = n.account_id
+	), placed AS (
+		UPDATE billing.package p SET valid_from = m.starts, valid_until = m.ends
+		FROM moved m WHERE p.account_id = m.account_id AND p.package_id = m.package_id
+	)
+	UPDATE billing.package_resource r SET bound_at = m.starts FROM moved m WHERE r.account_id = m.account_id AND r.package_id = m.package_id
+$fn$;
+COMMENT ON FUNCTION billing._place_successor(bigint, bigint, timestamptz)
+	IS 'moves the validity of a package that was ordered for the end of another one to where that is, with its bindings and what is ordered for its own end';
+
 CREATE FUNCTION billing._start_package(account_id bigint, package_id bigint, starts timestamptz) RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
-	WITH started AS (
-		UPDATE billing.package p SET state = 'active', valid_from = _start_package.starts,
-			valid_until = billing._after_terms(_start_package.starts, 1, p.term, a.time_zone, p.month_end)
-		FROM billing.account a
-		WHERE p.account_id = _start_package.account_id AND p.package_id = _start_package.package_id AND a.account_id = p.account_id
-		RETURNING p.account_id, p.package_id
-	)
-	UPDATE billing.package_resource r SET bound_at = _start_package.starts FROM started s WHERE r.account_id = s.account_id AND r.package_id = s.package_id;
-	SELECT billing._end_cut_off(_start_package.account_id, _start_package.package_id, _start_package.starts)
+	SELECT billing._place_successor(_start_package.account_id, _start_package.package_id, _start_package.starts);
+	UPDATE billing.package p SET state = 'active' WHERE p.account_id = _start_package.account_id AND p.package_id = _start_package.package_id;
+	SELECT billing._end_cut_off(_start_package.account_id, _start_package.package_id, _start_package.starts),
+		billing._set_package_step(_start_package.account_id, _start_package.package_id)
 $fn$;
 COMMENT ON FUNCTION billing._start_package(bigint, bigint, timestamptz) IS 'lets a package that waits for the end of another one start sooner';
 

@@ -314,6 +314,7 @@ BEGIN
 		UNION ALL SELECT * FROM billing._verify_packages()
 		UNION ALL SELECT * FROM billing._verify_lifecycle()
 		UNION ALL SELECT * FROM billing._verify_subscription_chains()
+		UNION ALL SELECT * FROM billing._verify_package_chains()
 		UNION ALL SELECT * FROM billing._verify_orders()
 		UNION ALL SELECT * FROM billing._verify_subscriptions();
 END

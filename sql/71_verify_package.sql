@@ -40,6 +40,10 @@ AS $fn$
 					AND c.cycle >= h.timers_through)
 			OR p.state = 'refunded' AND (p.used > 0 OR p.auto_renew))
 	UNION ALL
+	SELECT 'package successor', n.account_id, format('package %s starts %s, when package %s ends, which is %s and ends %s', n.package_id, n.valid_from, p.package_id, p.state, p.valid_until)
+	FROM billing.package n JOIN billing.package p ON p.account_id = n.account_id AND p.package_id = n.renews
+	WHERE n.state = 'pending' AND (p.state = 'refunded' OR n.valid_from <> p.valid_until)
+	UNION ALL
 	SELECT 'package flags', p.account_id, format('%s packages of "%s" renew themselves', count(*), p.meter)
 	FROM billing.package p
 	JOIN billing.account a USING (account_id)

@@ -82,6 +82,20 @@ AS $fn$
 		GROUP BY 1, 2) c USING (account_id, subscription_id)
 	WHERE (c.since, c.valid_until, c.options, c.is_gapless) IS DISTINCT FROM ('-infinity', 'infinity', s.options, true)
 	UNION ALL
+	SELECT 'terms and payments', t.account_id, format('subscription %s, term %s: (%s, voucher %s, list price %s), its payments (%s, voucher %s, list price %s)',
+		t.subscription_id, t.term, t.money, t.voucher_amount, t.list_price, y.money, y.voucher_amount, y.list_price)
+	FROM billing.subscription_term t
+	LEFT JOIN (SELECT y.account_id, y.subscription_id, y.term, sum(y.money) AS money, sum(y.voucher_amount) AS voucher_amount, sum(y.list_price) AS list_price
+		FROM billing.subscription_payment y GROUP BY 1, 2, 3) y USING (account_id, subscription_id, term)
+	WHERE (t.money, t.voucher_amount, t.list_price) IS DISTINCT FROM (y.money, y.voucher_amount, y.list_price)
+	UNION ALL
+	SELECT 'payments and order', y.account_id, format('order %s of subscription %s: (%s, voucher %s, list price %s), its payments (%s, voucher %s, list price %s)',
+		o.order_id, y.subscription_id, o.money, o.voucher_amount, o.list_price, y.money, y.voucher_amount, y.list_price)
+	FROM (SELECT y.account_id, y.subscription_id, y.order_id, sum(y.money) AS money, sum(y.voucher_amount) AS voucher_amount, sum(y.list_price) AS list_price
+		FROM billing.subscription_payment y GROUP BY 1, 2, 3) y
+	JOIN billing.purchase o USING (account_id, order_id)
+	WHERE (y.subscription_id, y.money, y.voucher_amount, y.list_price) IS DISTINCT FROM (o.subject_id, o.money, o.voucher_amount, o.list_price)
+	UNION ALL
 	-- a term opens with the plan of its order; every upgrade after it adds a share of what the new plan has more
 	SELECT 'allowance', coalesce(a.account_id, e.account_id), format('subscription %s, term %s, meter "%s" in "%s": %s from %s until %s, expected %s from %s until %s',
 		coalesce(a.subscription_id, e.subscription_id), coalesce(a.term, e.term), coalesce(a.meter, e.meter), coalesce(a.region, e.region),

@@ -21,6 +21,7 @@ CREATE TABLE billing.package_offer (
 	month_end text NOT NULL DEFAULT 'clamp' CONSTRAINT package_offer_month_end_is_known CHECK (month_end IN ('clamp', 'spill', 'days 30')),
 	starts text NOT NULL DEFAULT 'now' CONSTRAINT package_offer_starts_is_known CHECK (starts IN ('now', 'day', 'month')),
 	priority integer NOT NULL DEFAULT 0,
+	expiry_policy text COLLATE "C",
 	PRIMARY KEY (offer, currency, valid_from)
 );
 COMMENT ON TABLE billing.package_offer IS 'catalogue: prepaid packages that can be bought; of one offer and currency the latest row in force counts';
@@ -44,6 +45,7 @@ COMMENT ON COLUMN billing.package_offer.cut_off IS 'true: when it is over its re
 COMMENT ON COLUMN billing.package_offer.month_end IS 'what a month that lacks the first day''s number does: clamp, spill or days 30';
 COMMENT ON COLUMN billing.package_offer.starts IS 'where its validity starts: now (the second of purchase), day (00:00 of that day) or month (00:00 of its first)';
 COMMENT ON COLUMN billing.package_offer.priority IS 'higher is deducted from first, before the nearest end';
+COMMENT ON COLUMN billing.package_offer.expiry_policy IS 'lifecycle policy of the end of its packages, of notices only, such as package; NULL: nobody is told';
 
 CREATE TABLE billing.package_coverage (
 	offer text COLLATE "C" NOT NULL,
@@ -58,6 +60,8 @@ COMMENT ON COLUMN billing.package_coverage.meter IS 'a meter that it covers';
 COMMENT ON COLUMN billing.package_coverage.region IS 'region of the usage; '''' any';
 COMMENT ON COLUMN billing.package_coverage.factor IS 'how much of the package one unit of usage takes: 1.8';
 
+CREATE TRIGGER package_offer_check BEFORE INSERT OR UPDATE ON billing.package_offer
+	FOR EACH ROW EXECUTE FUNCTION billing._check_offer();
 CREATE TRIGGER package_offer_guard BEFORE UPDATE OR DELETE ON billing.package_offer
 	FOR EACH ROW EXECUTE FUNCTION billing._guard_offer();
 CREATE TRIGGER package_coverage_guard BEFORE INSERT OR UPDATE OR DELETE ON billing.package_coverage
@@ -81,6 +85,7 @@ CREATE TABLE billing.package (
 	voucher_paid numeric NOT NULL,
 	order_id bigint NOT NULL,
 	renews bigint,
+	took_flag boolean NOT NULL DEFAULT false,
 	requires_plan text[] COLLATE "C",
 	max_resources integer,
 	cut_off boolean NOT NULL,
@@ -90,6 +95,7 @@ CREATE TABLE billing.package (
 	FOREIGN KEY (account_id, order_id) REFERENCES billing.purchase,
 	FOREIGN KEY (account_id, renews) REFERENCES billing.package,
 	CHECK (valid_from < valid_until),
+	CHECK (renews IS NOT NULL OR NOT took_flag),
 	-- settling knows it by name: it tries again without a package that was refunded meanwhile
 	CONSTRAINT package_refunded_is_unused CHECK (state <> 'refunded' OR used = 0)
 ) WITH (fillfactor = 70);
@@ -116,6 +122,7 @@ COMMENT ON COLUMN billing.package.price_paid IS 'what the wallet paid for it';
 COMMENT ON COLUMN billing.package.voucher_paid IS 'what a voucher paid for it';
 COMMENT ON COLUMN billing.package.order_id IS 'the order that it was bought by';
 COMMENT ON COLUMN billing.package.renews IS 'the package that it takes over from, when that is used up or ends; NULL: none';
+COMMENT ON COLUMN billing.package.took_flag IS 'did that package give it its automatic renewal? it gets it back if this one is refunded before it starts';
 COMMENT ON COLUMN billing.package.requires_plan IS 'plans of which one must be active for it to be deducted from; NULL: none';
 COMMENT ON COLUMN billing.package.max_resources IS 'it covers bound resources only, at most so many; NULL: it needs no binding';
 COMMENT ON COLUMN billing.package.cut_off IS 'when it is over its resources are restricted, in place of being billed';

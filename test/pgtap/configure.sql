@@ -120,8 +120,5 @@ SELECT is(t.balance(11), 1000000::numeric, 'all of it');
 CALL billing.run('2019-06-01');
 SELECT t.verify_is_empty();
 -- verify() sees what does not fit
-BEGIN;
-UPDATE billing.subscription_options SET valid_until = '2019-04-02' WHERE account_id = 10 AND valid_until = 'infinity';
-SELECT isnt_empty('SELECT FROM billing.verify() WHERE problem = ''options''', 'a gap is seen');
-ROLLBACK;
+SELECT t.finds('UPDATE billing.subscription_options SET valid_until = ''2019-04-02'' WHERE account_id = 10 AND valid_until = ''infinity''', 'options');
 SELECT * FROM finish();
