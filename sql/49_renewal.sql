@@ -143,6 +143,7 @@ BEGIN
 	o.cut_off := p.cut_off;
 	o.requires_plan := p.requires_plan;
 	o.priority := p.priority;
+	o.low_at := p.low_at;
 	paid_by := billing._place_order(p.account_id, 'renewal', 'package', p.package_id, p.offer, 1, o.price, o.price - billing._offer_price(o, true),
 		NULL, NULL, format('renewal of package %s "%s"', p.package_id, p.offer), true, trigger_at);
 	SELECT x.money INTO STRICT paid FROM billing.purchase x WHERE x.account_id = p.account_id AND x.order_id = paid_by;

@@ -96,6 +96,12 @@
 #define ERRCODE_BILLING_METER_WITHOUT_CAPS MAKE_SQLSTATE('U', 'B', '0', '6', '5')
 #define ERRCODE_BILLING_NO_SUCH_CAP MAKE_SQLSTATE('U', 'B', '0', '6', '6')
 
+/* sql/48_package.sql: a package or an allowance of a meter whose quantity is no sum */
+#define ERRCODE_BILLING_METER_NOT_DEDUCTIBLE MAKE_SQLSTATE('U', 'B', '0', '6', '7')
+
+/* sql/42_resource.sql: a paid plan waits for that resource */
+#define ERRCODE_BILLING_PLAN_WAITS MAKE_SQLSTATE('U', 'B', '0', '6', '8')
+
 /* UBT: the tariff type. A quantity beyond a tariff's hard last tier */
 #define ERRCODE_BILLING_TARIFF_LIMIT MAKE_SQLSTATE('U', 'B', 'T', '0', '1')
 

@@ -21,6 +21,8 @@ CREATE TABLE billing.package_offer (
 	month_end text NOT NULL DEFAULT 'clamp' CONSTRAINT package_offer_month_end_is_known CHECK (month_end IN ('clamp', 'spill', 'days 30')),
 	starts text NOT NULL DEFAULT 'now' CONSTRAINT package_offer_starts_is_known CHECK (starts IN ('now', 'day', 'month')),
 	priority integer NOT NULL DEFAULT 0,
+	low_at numeric,
+	CONSTRAINT package_offer_low_at_is_below_its_size CHECK (low_at > 0 AND low_at < size),
 	PRIMARY KEY (offer, currency, valid_from)
 );
 COMMENT ON TABLE billing.package_offer IS 'catalogue: prepaid packages that can be bought; of one offer and currency the latest row in force counts';
@@ -44,6 +46,7 @@ COMMENT ON COLUMN billing.package_offer.cut_off IS 'true: when it is over its re
 COMMENT ON COLUMN billing.package_offer.month_end IS 'what a month that lacks the first day''s number does: clamp, spill or days 30';
 COMMENT ON COLUMN billing.package_offer.starts IS 'where its validity starts: now (the second of purchase), day (00:00 of that day) or month (00:00 of its first)';
 COMMENT ON COLUMN billing.package_offer.priority IS 'higher is deducted from first, before the nearest end';
+COMMENT ON COLUMN billing.package_offer.low_at IS 'a notice is written once no more than this is left of a package; billing.set_low_package() sets it for one; NULL: none is';
 
 CREATE TABLE billing.package_coverage (
 	offer text COLLATE "C" NOT NULL,
@@ -58,6 +61,10 @@ COMMENT ON COLUMN billing.package_coverage.meter IS 'a meter that it covers';
 COMMENT ON COLUMN billing.package_coverage.region IS 'region of the usage; '''' any';
 COMMENT ON COLUMN billing.package_coverage.factor IS 'how much of the package one unit of usage takes: 1.8';
 
+CREATE TRIGGER package_offer_meter BEFORE INSERT OR UPDATE ON billing.package_offer
+	FOR EACH ROW EXECUTE FUNCTION billing._check_prepaid_meter();
+CREATE TRIGGER package_coverage_meter BEFORE INSERT OR UPDATE ON billing.package_coverage
+	FOR EACH ROW EXECUTE FUNCTION billing._check_prepaid_meter();
 CREATE TRIGGER package_offer_guard BEFORE UPDATE OR DELETE ON billing.package_offer
 	FOR EACH ROW EXECUTE FUNCTION billing._guard_offer();
 CREATE TRIGGER package_coverage_guard BEFORE INSERT OR UPDATE OR DELETE ON billing.package_coverage
@@ -86,6 +93,7 @@ CREATE TABLE billing.package (
 	max_resources integer,
 	cut_off boolean NOT NULL,
 	priority integer NOT NULL,
+	low_at numeric CHECK (low_at > 0 AND low_at < size),
 	bought_at timestamptz NOT NULL,
 	PRIMARY KEY (account_id, package_id),
 	FOREIGN KEY (account_id, order_id) REFERENCES billing.purchase,
@@ -100,6 +108,7 @@ CREATE INDEX package_valid ON billing.package (account_id, valid_until);
 CREATE INDEX package_ends ON billing.package (valid_until, account_id) WHERE state = 'active';
 CREATE INDEX package_starts ON billing.package (valid_from, account_id) WHERE state = 'pending';
 CREATE INDEX package_renews ON billing.package (account_id) WHERE auto_renew;
+CREATE INDEX package_low ON billing.package (account_id) WHERE low_at IS NOT NULL AND state IN ('pending', 'active');
 COMMENT ON TABLE billing.package IS 'prepaid packages that accounts hold or have held';
 COMMENT ON COLUMN billing.package.account_id IS 'the account';
 COMMENT ON COLUMN billing.package.package_id IS 'number of the package';
@@ -123,6 +132,7 @@ COMMENT ON COLUMN billing.package.requires_plan IS 'plans of which one must be a
 COMMENT ON COLUMN billing.package.max_resources IS 'it covers bound resources only, at most so many; NULL: it needs no binding';
 COMMENT ON COLUMN billing.package.cut_off IS 'when it is over its resources are restricted, in place of being billed';
 COMMENT ON COLUMN billing.package.priority IS 'higher is deducted from first';
+COMMENT ON COLUMN billing.package.low_at IS 'a notice is written once no more than this is left of it; NULL: none is';
 COMMENT ON COLUMN billing.package.bought_at IS 'when it was bought';
 
 CREATE TABLE billing.package_resource (

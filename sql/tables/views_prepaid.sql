@@ -11,7 +11,7 @@ SELECT p.account_id, p.package_id, p.offer, p.meter, p.size, p.used, p.size - p.
 				WHERE s.account_id = p.account_id AND t.plan = ANY (p.requires_plan) AND s.state = 'active'
 					AND t.term_end > billing.cycle_start(b.cycle) AND t.term_start < billing.cycle_start(b.cycle + 1))
 			THEN 'no plan that it needs is active' END AS not_deducting,
-	p.renews, p.order_id, p.bought_at
+	p.renews, p.order_id, p.bought_at, p.low_at
 FROM billing.package p CROSS JOIN billing.barrier b
 WHERE b.mark = 'watermark';
 COMMENT ON VIEW billing.packages IS 'prepaid packages: what is left of them, to when, and why nothing is deducted';
@@ -34,3 +34,4 @@ COMMENT ON COLUMN billing.packages.not_deducting IS 'why usage of the open cycle
 COMMENT ON COLUMN billing.packages.renews IS 'the package that it took over from, or will';
 COMMENT ON COLUMN billing.packages.order_id IS 'the order that it was bought by';
 COMMENT ON COLUMN billing.packages.bought_at IS 'when it was bought';
+COMMENT ON COLUMN billing.packages.low_at IS 'a notice is written once no more than this is left of it; NULL: none is';
