@@ -218,10 +218,12 @@ DECLARE
 	id bigint;
 BEGIN
 	INSERT INTO billing.package (account_id, offer, meter, region, size, term, month_end, valid_from, valid_until, state, auto_renew, price_paid,
-		voucher_paid, order_id, renews, requires_plan, max_resources, cut_off, priority, low_at, bought_at)
+		voucher_paid, order_id, renews, requires_plan, max_resources, auto_renew_on, cut_off, refund_price,
+		priority, low_at, bought_at)
 	VALUES (_add_package.account_id, o.offer, o.meter, _add_package.region, o.size, o.term, o.month_end, _add_package.valid_from, _add_package.valid_until,
 		CASE WHEN _add_package.valid_from > _add_package.at THEN 'pending' ELSE 'active' END, _add_package.auto_renew, _add_package.price_paid,
-		_add_package.voucher_paid, _add_package.order_id, _add_package.renews, o.requires_plan, o.max_resources, o.cut_off, o.priority, o.low_at, _add_package.at)
+		_add_package.voucher_paid, _add_package.order_id, _add_package.renews, o.requires_plan, o.max_resources, o.auto_renew_on, o.cut_off,
+		o.refund_price, o.priority, o.low_at, _add_package.at)
 	RETURNING package_id INTO id;
 	INSERT INTO billing.package_resource (account_id, package_id, resource, bound_at)
 	SELECT _add_package.account_id, id, r, _add_package.valid_from FROM unnest(_add_package.resources) r;
@@ -535,6 +537,9 @@ DECLARE
 	a record;
 	p billing.package;
 	answer jsonb;
+	places integer;
+	kept numeric;
+	money numeric;
 	id bigint;
 BEGIN
 	a := billing._begin_package_call(refund_package.account_id, 'refund_package', refund_package.at);
@@ -546,23 +551,27 @@ BEGIN
 	IF answer IS NOT NULL THEN
 		RETURN answer::bigint;
 	END IF;
-	IF p.used > 0 THEN
+	IF p.used > 0 AND p.refund_price IS NULL THEN
 		RAISE EXCEPTION 'package % was used and can not be refunded', p.package_id USING
 			ERRCODE = 'UB060',
 			DETAIL = format('%s of %s are used; only unused packages are refunded.', p.used, p.size),
 			HINT = 'To give money nevertheless use billing.adjust().';
 	END IF;
 	PERFORM billing._require_live(p, 'a refund', refund_package.at);
-	id := billing._place_refund(refund_package.account_id, 'package', p.package_id, p.offer, 1, p.price_paid, p.voucher_paid,
+	-- what was used is taken from the wallet's part first, as of a plan; never below 0
+	SELECT c.decimals INTO STRICT places FROM billing.currency c WHERE c.currency = a.currency;
+	kept := round(p.used * coalesce(p.refund_price, 0), places);
+	money := greatest(p.price_paid - kept, 0);
+	id := billing._place_refund(refund_package.account_id, 'package', p.package_id, p.offer, 1, money, greatest(p.price_paid + p.voucher_paid - kept, 0) - money,
 		format('refund of package %s "%s"', p.package_id, p.offer), refund_package.at);
 	PERFORM billing._close_gap(refund_package.account_id, p.package_id, refund_package.at);
-	UPDATE billing.package x SET state = 'refunded', auto_renew = false WHERE x.account_id = refund_package.account_id AND x.package_id = p.package_id;
+	UPDATE billing.package x SET state = 'refunded', auto_renew = false, refunded_used = x.used WHERE x.account_id = refund_package.account_id AND x.package_id = p.package_id;
 	PERFORM billing._answer_request(refund_package.account_id, refund_package.key, to_jsonb(id));
 	RETURN id;
 END
 $fn$;
 COMMENT ON FUNCTION billing.refund_package(bigint, bigint, text, timestamptz)
-	IS 'gives back what the wallet paid for an unused package, a voucher''s part is lost; what was ordered for its end starts now; returns the order_id';
+	IS 'gives back what the wallet paid for a package that is unused, or less what was used of it where its offer says so; a voucher''s part is lost; what was ordered for its end starts now; returns the order_id';
 
 CREATE FUNCTION billing.change_package(account_id bigint, package_id bigint, offer text, resources text[] DEFAULT NULL,
 	key text DEFAULT NULL, at timestamptz DEFAULT now()) RETURNS bigint

@@ -11,7 +11,9 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = on	-- settling, which calls it, has it off
 AS $fn$
-	SELECT p.account_id, p.package_id, p.valid_from, p.valid_until, p.auto_renew, p.used = p.size, p.size - p.used
+	-- of one that is renewed at its end only, it does not matter what is used
+	SELECT p.account_id, p.package_id, p.valid_from, p.valid_until, p.auto_renew, p.used = p.size AND p.auto_renew_on <> 'expiry',
+		CASE p.auto_renew_on WHEN 'expiry' THEN 'Infinity' ELSE p.size - p.used END
 	FROM billing.package p
 	WHERE p.account_id >= account_from AND p.account_id < account_to AND p.auto_renew AND p.state <> 'refunded'
 	UNION
@@ -140,6 +142,8 @@ BEGIN
 	o.term := p.term;
 	o.month_end := p.month_end;
 	o.max_resources := p.max_resources;
+	o.auto_renew_on := p.auto_renew_on;
+	o.refund_price := p.refund_price;
 	o.cut_off := p.cut_off;
 	o.requires_plan := p.requires_plan;
 	o.priority := p.priority;
@@ -290,9 +294,9 @@ DECLARE
 	started_ids bigint[];
 BEGIN
 	FOR p IN SELECT x.account_id, x.package_id, x.auto_renew, x.cut_off FROM billing.package x
-		WHERE x.state = 'active' AND x.valid_until = timer AND x.account_id >= account_from AND x.account_id < account_to
+		WHERE (x.state = 'active' AND (x.auto_renew OR x.cut_off) OR x.state = 'exhausted' AND x.auto_renew AND x.auto_renew_on = 'expiry')
+			AND x.valid_until = timer AND x.account_id >= account_from AND x.account_id < account_to
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = x.account_id))
-			AND (x.auto_renew OR x.cut_off)
 		ORDER BY x.account_id, x.package_id
 	LOOP
 		IF p.auto_renew THEN

@@ -58,7 +58,8 @@ AS $fn$
 		GROUP BY o.account_id, o.subject_id
 	)
 	SELECT p.account_id, p.package_id, p.offer, p.price_paid + p.voucher_paid, coalesce(r.amount, 0),
-		CASE WHEN r.amount IS NULL THEN billing.prorate(p.price_paid + p.voucher_paid, p.used - coalesce(l.units, 0), p.size, c.decimals) ELSE 0 END,
+		CASE WHEN r.amount IS NULL THEN billing.prorate(p.price_paid + p.voucher_paid, p.used - coalesce(l.units, 0), p.size, c.decimals)
+			ELSE p.price_paid + p.voucher_paid - r.amount END,
 		-- its last cycle is settled when it is over, so that what was used of it is known
 		r.amount IS NOT NULL OR billing.cycle_start(billing.cycle_of(p.valid_until - interval '1 microsecond') + 1) <= _deferred_packages.at
 			OR x.state = 'closed' AND x.state_since <= _deferred_packages.at

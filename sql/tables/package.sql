@@ -17,7 +17,9 @@ CREATE TABLE billing.package_offer (
 	auto_renew_discount numeric NOT NULL DEFAULT 0 CONSTRAINT package_offer_auto_renew_discount_is_a_share CHECK (auto_renew_discount >= 0 AND auto_renew_discount <= 1),
 	auto_renew_price numeric CONSTRAINT package_offer_auto_renew_price_is_finite_and_not_negative CHECK (auto_renew_price >= 0 AND auto_renew_price < 'Infinity'),
 	auto_renew_scope text NOT NULL DEFAULT 'type' CONSTRAINT package_offer_auto_renew_scope_is_known CHECK (auto_renew_scope IN ('type', 'package')),
+	auto_renew_on text NOT NULL DEFAULT 'exhaustion' CONSTRAINT package_offer_auto_renew_on_is_known CHECK (auto_renew_on IN ('exhaustion', 'expiry')),
 	cut_off boolean NOT NULL DEFAULT false,
+	refund_price numeric CONSTRAINT package_offer_refund_price_is_finite_and_not_negative CHECK (refund_price >= 0 AND refund_price < 'Infinity'),
 	month_end text NOT NULL DEFAULT 'clamp' CONSTRAINT package_offer_month_end_is_known CHECK (month_end IN ('clamp', 'spill', 'days 30')),
 	starts text NOT NULL DEFAULT 'now' CONSTRAINT package_offer_starts_is_known CHECK (starts IN ('now', 'day', 'month')),
 	priority integer NOT NULL DEFAULT 0,
@@ -42,6 +44,8 @@ COMMENT ON COLUMN billing.package_offer.requires_plan IS 'plans of which the acc
 COMMENT ON COLUMN billing.package_offer.auto_renew_discount IS 'share off the price, of the purchase with automatic renewal and of each renewal: 0.05 is 5 %';
 COMMENT ON COLUMN billing.package_offer.auto_renew_price IS 'the price in place of the discounted one, where printed prices follow no rule; NULL: the discounted one';
 COMMENT ON COLUMN billing.package_offer.auto_renew_scope IS 'type: of the packages of one meter one renews itself; package: each may';
+COMMENT ON COLUMN billing.package_offer.auto_renew_on IS 'exhaustion: when it is used up or at its end, whichever is first; expiry: at its end only';
+COMMENT ON COLUMN billing.package_offer.refund_price IS 'a package that was used is refunded less this for each unit used; NULL: only unused ones are refunded';
 COMMENT ON COLUMN billing.package_offer.cut_off IS 'true: when it is over its resources are restricted, in place of being billed; it can not renew itself';
 COMMENT ON COLUMN billing.package_offer.month_end IS 'what a month that lacks the first day''s number does: clamp, spill or days 30';
 COMMENT ON COLUMN billing.package_offer.starts IS 'where its validity starts: now (the second of purchase), day (00:00 of that day) or month (00:00 of its first)';
@@ -91,7 +95,10 @@ CREATE TABLE billing.package (
 	took_flag boolean NOT NULL DEFAULT false,
 	requires_plan text[] COLLATE "C",
 	max_resources integer,
+	auto_renew_on text NOT NULL,
 	cut_off boolean NOT NULL,
+	refund_price numeric,
+	refunded_used numeric,
 	priority integer NOT NULL,
 	low_at numeric CHECK (low_at > 0 AND low_at < size),
 	bought_at timestamptz NOT NULL,
@@ -101,11 +108,13 @@ CREATE TABLE billing.package (
 	CHECK (valid_from < valid_until),
 	CHECK (renews IS NOT NULL OR NOT took_flag),
 	-- settling knows it by name: it tries again without a package that was refunded meanwhile
-	CONSTRAINT package_refunded_is_unused CHECK (state <> 'refunded' OR used = 0)
+	CONSTRAINT package_refunded_is_unused CHECK (state <> 'refunded' OR used = refunded_used),
+	CHECK ((state = 'refunded') = (refunded_used IS NOT NULL))
 ) WITH (fillfactor = 70);
 -- not for unused ones alone: an index that knows `used` would make every deduction rewrite all indexes
 CREATE INDEX package_valid ON billing.package (account_id, valid_until);
 CREATE INDEX package_ends ON billing.package (valid_until, account_id) WHERE state = 'active';
+CREATE INDEX package_renews_at_end ON billing.package (valid_until, account_id) WHERE state = 'exhausted' AND auto_renew AND auto_renew_on = 'expiry';
 CREATE INDEX package_starts ON billing.package (valid_from, account_id) WHERE state = 'pending';
 CREATE INDEX package_renews ON billing.package (account_id) WHERE auto_renew;
 CREATE INDEX package_low ON billing.package (account_id) WHERE low_at IS NOT NULL AND state IN ('pending', 'active');
@@ -130,6 +139,9 @@ COMMENT ON COLUMN billing.package.renews IS 'the package that it takes over from
 COMMENT ON COLUMN billing.package.took_flag IS 'did that package give it its automatic renewal? it gets it back if this one is refunded before it starts';
 COMMENT ON COLUMN billing.package.requires_plan IS 'plans of which one must be active for it to be deducted from; NULL: none';
 COMMENT ON COLUMN billing.package.max_resources IS 'it covers bound resources only, at most so many; NULL: it needs no binding';
+COMMENT ON COLUMN billing.package.auto_renew_on IS 'exhaustion: it is renewed when it is used up or at its end; expiry: at its end only';
+COMMENT ON COLUMN billing.package.refund_price IS 'what a refund keeps for each unit used; NULL: it is refunded only while it is unused';
+COMMENT ON COLUMN billing.package.refunded_used IS 'how much was used of it when it was refunded, since when nothing is deducted from it; NULL: it was not refunded';
 COMMENT ON COLUMN billing.package.cut_off IS 'when it is over its resources are restricted, in place of being billed';
 COMMENT ON COLUMN billing.package.priority IS 'higher is deducted from first';
 COMMENT ON COLUMN billing.package.low_at IS 'a notice is written once no more than this is left of it; NULL: none is';

@@ -66,6 +66,7 @@ class World:
                           stackable=meter != "device",
                           requires_plan=rng.choice([None, None, None, None, ("A", "B"), ("B", "C", "E")]),
                           scope="package" if meter == "device" or rng.random() < 0.2 else "type", cut_off=cut_off,
+                          renews_on=rng.choice(["exhaustion", "exhaustion", "expiry"]), refund_price=rng.choice([None, None, F(0), F(1, 100), F(37, 1000)]),
                           month_end=rng.choice(["clamp", "spill", "days 30"]), starts=starts, priority=rng.choice([0, 0, 0, 0, 1, -1]))
             changes = [(None, False)]
             if rng.random() < 0.4:  # another price; or not sold any more, and in the end sold again
