@@ -35,6 +35,7 @@ BEGIN
 		RETURN NEW; -- NOT NULL says it
 	END IF;
 	PERFORM billing._check_policy(NEW.policy, NEW.rule);
+	PERFORM billing._check_kinds(NEW.policy, NEW.rule);
 	IF NOT EXISTS (SELECT FROM billing.lifecycle_steps(NEW.rule) s WHERE s.action = 'notice') THEN
 		RAISE WARNING 'lifecycle policy "%" never warns', NEW.policy USING
 			DETAIL = format('Nobody is told before something is done: %s.', NEW.rule),
@@ -50,6 +51,28 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._check_lifecycle() IS 'trigger: checks the names in a policy, and warns where it never warns or never releases';
 
+CREATE FUNCTION billing._check_kinds(policy text, rule billing.lifecycle_policy) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	unknown text;
+BEGIN
+	-- Kinds are the words that add_resource() was given: while there are no resources, any may be meant.
+	SELECT s.argument INTO unknown FROM billing.lifecycle_steps(rule) s
+	WHERE s.action IN ('restrict', 'suspend') AND s.argument IS NOT NULL AND EXISTS (SELECT FROM billing.resource)
+		AND NOT EXISTS (SELECT FROM billing.resource r WHERE r.kind = s.argument)
+	ORDER BY s.step LIMIT 1;
+	IF FOUND THEN
+		RAISE WARNING 'lifecycle policy "%" names the kind "%", and there is no resource of that kind', policy, unknown USING
+			DETAIL = format('The kinds that there are: %s.', (SELECT string_agg(k.kind, ', ' ORDER BY k.kind)
+				FROM (SELECT DISTINCT r.kind FROM billing.resource r ORDER BY r.kind LIMIT 20) k)),
+			HINT = 'A step of an unknown kind does nothing; a resource has the kind that billing.add_resource() gave it.';
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._check_kinds(text, billing.lifecycle_policy) IS 'warns of a step for a kind that no resource has';
+
 CREATE FUNCTION billing._check_policy(policy text, rule billing.lifecycle_policy) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -64,9 +87,10 @@ BEGIN
 			DETAIL = format('Lifecycle policy "%s" downgrades to it.', policy),
 			HINT = 'INSERT INTO billing.plan ... first.';
 	END IF;
+	PERFORM billing._check_package_policy(_check_policy.policy, rule, o.offer) FROM billing.package_offer o WHERE o.expiry_policy = _check_policy.policy;
 END
 $fn$;
-COMMENT ON FUNCTION billing._check_policy(text, billing.lifecycle_policy) IS 'raises 23503 for a downgrade to a plan that the catalogue does not have';
+COMMENT ON FUNCTION billing._check_policy(text, billing.lifecycle_policy) IS 'raises 23503 for a downgrade to a plan that the catalogue does not have, 23514 for more than notices where an offer of packages has the policy';
 
 CREATE FUNCTION billing._lifecycle_is_used(lifecycle_id bigint, policy text) RETURNS boolean
 LANGUAGE plpgsql STABLE
@@ -76,10 +100,12 @@ BEGIN
 	RETURN EXISTS (SELECT FROM billing.account_state s WHERE s.lifecycle_id = _lifecycle_is_used.lifecycle_id)
 		OR EXISTS (SELECT FROM billing.account a WHERE a.policy = _lifecycle_is_used.policy)
 		OR EXISTS (SELECT FROM billing.subscription_chain c WHERE c.lifecycle_id = _lifecycle_is_used.lifecycle_id)
-		OR EXISTS (SELECT FROM billing.plan p WHERE _lifecycle_is_used.policy IN (p.expiry_policy, p.overdue_policy));
+		OR EXISTS (SELECT FROM billing.plan p WHERE _lifecycle_is_used.policy IN (p.expiry_policy, p.overdue_policy))
+		OR EXISTS (SELECT FROM billing.package_chain c WHERE c.lifecycle_id = _lifecycle_is_used.lifecycle_id)
+		OR EXISTS (SELECT FROM billing.package_offer o WHERE o.expiry_policy = _lifecycle_is_used.policy);
 END
 $fn$;
-COMMENT ON FUNCTION billing._lifecycle_is_used(bigint, text) IS 'does a chain follow this version, or does an account or a plan name this policy?';
+COMMENT ON FUNCTION billing._lifecycle_is_used(bigint, text) IS 'does a chain follow this version, or does an account, a plan or an offer name this policy?';
 
 CREATE FUNCTION billing._guard_lifecycle() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
@@ -89,7 +115,7 @@ BEGIN
 	IF billing._lifecycle_is_used(OLD.lifecycle_id, OLD.policy) THEN
 		RAISE EXCEPTION 'lifecycle policy "%" can not be %', OLD.policy, CASE TG_OP WHEN 'DELETE' THEN 'deleted' ELSE 'changed' END USING
 			ERRCODE = 'UB007',
-			DETAIL = 'Accounts or plans have it, and customers rely on its delays.',
+			DETAIL = 'Accounts, plans or offers have it, and customers rely on its delays.',
 			HINT = 'Insert a new row of that policy with a later valid_from: chains of steps that begin from then on follow it.';
 	END IF;
 	RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;

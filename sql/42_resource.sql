@@ -224,6 +224,7 @@ BEGIN
 	SET state = 'closed', state_since = close_account.at, overdue_since = NULL, next_at = NULL, low_since = NULL, low_balance_at = NULL
 	WHERE s.account_id = close_account.account_id;
 	UPDATE billing.subscription_chain c SET next_at = NULL WHERE c.account_id = close_account.account_id;
+	UPDATE billing.package_chain c SET next_at = NULL WHERE c.account_id = close_account.account_id;
 	PERFORM billing._note_step(account_id, 'account', account_id::text, 'close', NULL, at);
 	PERFORM billing._answer_request(account_id, key, 'true');
 END

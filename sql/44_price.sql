@@ -21,7 +21,7 @@ DECLARE
 	own text;
 BEGIN
 	IF num_nulls(NEW.meter, NEW.region, NEW.plan, NEW.tier_basis, NEW.currency, NEW.counter, NEW.scope, NEW.tariff, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to,
-			NEW.greatest_of, NEW.counter_on_change) > 0 THEN
+			NEW.greatest_of, NEW.counter_on_change, NEW.options) > 0 THEN
 		RAISE EXCEPTION 'a price of meter "%" is not complete', NEW.meter USING
 			ERRCODE = 'null_value_not_allowed',
 			DETAIL = 'Meter, region, currency, counter, scope, tariff and the conditions are not NULL.',
@@ -59,6 +59,12 @@ BEGIN
 			ERRCODE = 'UB039',
 			DETAIL = 'A price for the holders of a plan needs a plan of the catalogue.',
 			HINT = 'INSERT INTO billing.plan (plan, currency, fee, term) ... first.';
+	ELSIF NEW.options <> '{}' AND NOT EXISTS (SELECT FROM billing.plan_option k WHERE k.plan = NEW.plan
+		HAVING count(*) FILTER (WHERE NEW.options ? k.option) = (SELECT count(*) FROM jsonb_object_keys(NEW.options))) THEN
+		RAISE EXCEPTION 'a price of meter "%" asks for options % that plan "%" does not know', NEW.meter, NEW.options, NEW.plan USING
+			ERRCODE = 'UB042',
+			DETAIL = 'A price by options is for the holders of one plan, and every option is a row of billing.plan_option.',
+			HINT = format('SELECT option, choices, least, most FROM billing.plan_option WHERE plan = %L;', NEW.plan);
 	ELSIF NEW.counter = 'term' AND (NEW.plan = '' OR how = 'time_weighted') THEN
 		RAISE EXCEPTION 'a price of meter "%" has no terms to count in', NEW.meter USING
 			ERRCODE = 'invalid_parameter_value',
@@ -103,14 +109,14 @@ BEGIN
 	NEW.weekdays := billing._check_conditions(NEW);
 	PERFORM billing._check_ties(NEW);
 	PERFORM billing._warn_of_cheaper_usage(NEW.meter, NEW.tariff);
-	INSERT INTO billing.price_line (meter, region, plan, currency, counter, post, scope, properties, weekdays, time_from, time_to, greatest_of)
+	INSERT INTO billing.price_line (meter, region, plan, currency, counter, post, scope, properties, weekdays, time_from, time_to, greatest_of, options)
 	VALUES (NEW.meter, NEW.region, NEW.plan, NEW.currency, NEW.counter, NEW.post, NEW.scope, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to,
-		NEW.greatest_of)
+		NEW.greatest_of, NEW.options)
 	ON CONFLICT DO NOTHING;
 	SELECT l.line_id INTO STRICT NEW.line_id FROM billing.price_line l
-	WHERE (l.meter, l.region, l.plan, l.currency, l.counter, l.post, l.scope, l.properties, l.weekdays, l.time_from, l.time_to, l.greatest_of)
+	WHERE (l.meter, l.region, l.plan, l.currency, l.counter, l.post, l.scope, l.properties, l.weekdays, l.time_from, l.time_to, l.greatest_of, l.options)
 		= (NEW.meter, NEW.region, NEW.plan, NEW.currency, NEW.counter, NEW.post, NEW.scope, NEW.properties, NEW.weekdays, NEW.time_from, NEW.time_to,
-			NEW.greatest_of);
+			NEW.greatest_of, NEW.options);
 	RETURN NEW;
 END
 $fn$;
@@ -169,15 +175,17 @@ COMMENT ON FUNCTION billing._rate_uncovered(billing.tariff, numeric, numeric)
 
 -- not pinned: meant to be inlined
 CREATE FUNCTION billing._priced_term(account_id bigint, resource text, first_at timestamptz, last_at timestamptz)
-	RETURNS TABLE (plan text, term_start timestamptz, term_end timestamptz, is_whole boolean)
+	RETURNS TABLE (plan text, term_start timestamptz, term_end timestamptz, is_whole boolean, subscription_id bigint)
 LANGUAGE sql STABLE
 AS $fn$
-	SELECT t.plan, t.term_start, t.term_end, t.term_start <= $3 AND least(t.term_end, s.ended_at) > $4
+	SELECT t.plan, t.term_start, t.term_end, t.term_start <= $3 AND least(t.term_end, s.ended_at, billing.cycle_start(billing.cycle_of(g.since) + 1)) > $4, s.subscription_id
 	FROM billing.subscription s
 	JOIN billing.subscription_term t ON t.account_id = s.account_id AND t.subscription_id = s.subscription_id
 	JOIN billing.plan p ON p.plan = t.plan
+	-- what is given up is in no plan's service from the next hour on, however long it is paid
+	LEFT JOIN billing.resource g ON g.account_id = s.account_id AND g.resource = s.resource AND g.state = 'released'
 	WHERE s.account_id = $1 AND (s.resource IS NULL OR s.resource = $2) AND s.state <> 'provisioning'
-		AND t.term_start <= $4 AND least(t.term_end, s.ended_at) > $3
+		AND t.term_start <= $4 AND least(t.term_end, s.ended_at, billing.cycle_start(billing.cycle_of(g.since) + 1)) > $3
 		AND EXISTS (SELECT FROM billing.price x WHERE x.plan = t.plan)
 	ORDER BY s.resource IS NULL, p.rank DESC, s.subscription_id, t.term
 	LIMIT 1
@@ -219,7 +227,7 @@ BEGIN
 			AND (p.plan IN (_price_spans.plan, '') OR _price_spans.plan IS NULL)
 	), by_event AS (
 		SELECT FROM candidate p WHERE billing._is_conditional(p.properties, p.weekdays, p.time_from, p.time_to) OR billing.tariff_each(p.tariff)
-			OR _price_spans.plan IS NULL AND p.plan <> ''
+			OR _price_spans.plan IS NULL AND p.plan <> '' OR p.options <> '{}'
 	), winner AS (
 		SELECT DISTINCT ON (e.valid_from) e.valid_from AS starts, p.*
 		FROM candidate e JOIN candidate p ON p.valid_from <= e.valid_from
@@ -232,7 +240,7 @@ BEGIN
 END
 $fn$;
 COMMENT ON FUNCTION billing._price_spans(bigint, text, text, text, text)
-	IS 'which price is in force from when to when, in a plan (NULL: in one that is not known), for an account with prices of its own (owner) or everyone (0); nothing where a price has conditions, prices each event, or is for a plan that is not known, so that events are looked at one by one';
+	IS 'which price is in force from when to when, in a plan (NULL: in one that is not known), for an account with prices of its own (owner) or everyone (0); nothing where a price has conditions, asks for options, prices each event, or is for a plan that is not known, so that events are looked at one by one';
 
 CREATE FUNCTION billing._price_at(account_id bigint, meter text, region text, resource text, currency text, properties jsonb, at timestamptz, time_zone text)
 	RETURNS bigint
@@ -240,18 +248,22 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
-	held text := '';
+	held text;
+	chosen jsonb;
 BEGIN
 	IF EXISTS (SELECT FROM billing.price p WHERE p.meter = _price_at.meter AND p.plan <> '') THEN
-		held := coalesce((SELECT t.plan FROM billing._priced_term(_price_at.account_id, _price_at.resource, _price_at.at, _price_at.at) t), '');
+		SELECT t.plan, o.options INTO held, chosen
+		FROM billing._priced_term(_price_at.account_id, _price_at.resource, _price_at.at, _price_at.at) t
+		LEFT JOIN billing.subscription_options o ON o.account_id = _price_at.account_id AND o.subscription_id = t.subscription_id
+			AND o.valid_from <= _price_at.at AND o.valid_until > _price_at.at;
 	END IF;
 	RETURN (SELECT p.price_id FROM billing.price p
 	WHERE p.meter = _price_at.meter AND p.currency = _price_at.currency AND p.region IN (_price_at.region, '')
 		AND p.account_id IN (_price_at.account_id, 0) AND p.valid_from <= _price_at.at
-		AND p.plan IN (held, '')
+		AND p.plan IN (held, '') AND (p.options = '{}' OR p.options <@ chosen)
 		AND (NOT billing._is_conditional(p.properties, p.weekdays, p.time_from, p.time_to)
 			OR billing._meets(p.properties, p.weekdays, p.time_from, p.time_to, _price_at.properties, _price_at.at AT TIME ZONE _price_at.time_zone))
-	ORDER BY p.account_id <> 0 DESC, p.plan <> '' DESC, p.region <> '' DESC,
+	ORDER BY p.account_id <> 0 DESC, p.plan <> '' DESC, (SELECT count(*) FROM jsonb_object_keys(p.options)) DESC, p.region <> '' DESC,
 		billing._specificity(p.properties, p.weekdays, p.time_from, p.time_to) DESC, p.valid_from DESC
 	LIMIT 1);
 END

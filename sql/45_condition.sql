@@ -74,7 +74,10 @@ DECLARE
 BEGIN
 	SELECT p.* INTO other FROM billing.price p
 	WHERE (p.meter, p.region, p.plan, p.currency, p.account_id) = (price.meter, price.region, price.plan, price.currency, price.account_id)
-		AND (p.properties, p.weekdays, p.time_from, p.time_to) IS DISTINCT FROM (price.properties, price.weekdays, price.time_from, price.time_to)
+		AND (p.options, p.properties, p.weekdays, p.time_from, p.time_to)
+			IS DISTINCT FROM (price.options, price.properties, price.weekdays, price.time_from, price.time_to)
+		AND (SELECT count(*) FROM jsonb_object_keys(p.options)) = (SELECT count(*) FROM jsonb_object_keys(price.options))
+		AND NOT EXISTS (SELECT FROM jsonb_each(p.options) e WHERE price.options ? e.key AND price.options -> e.key <> e.value)
 		AND billing._specificity(p.properties, p.weekdays, p.time_from, p.time_to)
 			= billing._specificity(price.properties, price.weekdays, price.time_from, price.time_to)
 		AND p.weekdays && price.weekdays
@@ -88,7 +91,7 @@ BEGIN
 		RAISE EXCEPTION 'a price of meter "%" ties with price %', price.meter, other.price_id USING
 			ERRCODE = 'UB014',
 			DETAIL = format('One event can meet both, and neither asks for more: properties %s, weekdays %s, %s to %s.', other.properties, other.weekdays,
-				other.time_from, other.time_to),
+				other.time_from, other.time_to) || CASE WHEN other.options <> '{}' THEN format(' Its options are %s.', other.options) ELSE '' END,
 			HINT = 'Make one of them more specific: more properties, fewer weekdays, or fewer hours.';
 	END IF;
 END

@@ -137,9 +137,10 @@ COMMENT ON FUNCTION billing._choose_voucher(bigint, text, numeric, text[], times
 	IS 'the voucher that pays a part of an order of so much, and how much it can: the one that is named, the best one for auto, none for NULL or for an order that costs nothing; raises UB034 to UB038';
 
 CREATE FUNCTION billing._write_fee(account_id bigint, order_id bigint, quantity numeric, amount numeric, reason text, at timestamptz) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+BEGIN
 	WITH billed AS (
 		UPDATE billing.account_state s SET unbilled = s.unbilled + _write_fee.amount
 		FROM billing.account a
@@ -152,7 +153,8 @@ AS $fn$
 	FROM billed b
 	CROSS JOIN billing.barrier w
 	CROSS JOIN LATERAL billing.period_of('month', least(_write_fee.at, billing.cycle_start(w.cycle)), b.time_zone) p
-	WHERE w.mark = 'watermark'
+	WHERE w.mark = 'watermark';
+END
 $fn$;
 COMMENT ON FUNCTION billing._write_fee(bigint, bigint, numeric, numeric, text, timestamptz) IS 'writes the charge of an order; the account is locked by the caller';
 

@@ -117,11 +117,15 @@ BEGIN
 			DETAIL = 'Options are an object of names and values.',
 			HINT = 'Leave options out for none, or write ''{"name": value}''.';
 	END IF;
+	PERFORM billing._check_option_values(_check_options.plan, _check_options.options);
 	SELECT o.key, o.value INTO unknown FROM jsonb_each(options) o
 	-- by a row that can be the price: one of another currency or region, or of later, would leave it for nothing
 	WHERE NOT EXISTS (SELECT FROM billing.plan_price r JOIN billing.account a ON a.account_id = _check_options.account_id AND a.currency = r.currency
 		WHERE r.plan = _check_options.plan AND r.options @> jsonb_build_object(o.key, o.value) AND r.options <@ _check_options.options
 			AND r.region IN (_check_options.region, '') AND r.valid_from <= _check_options.at)
+		-- one that the catalogue knows, and that no price of the plan depends on, costs nothing
+		AND NOT (EXISTS (SELECT FROM billing.plan_option k WHERE k.plan = _check_options.plan AND k.option = o.key)
+			AND NOT EXISTS (SELECT FROM billing.plan_price r WHERE r.plan = _check_options.plan AND r.options ? o.key))
 	ORDER BY o.key LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'plan "%" has no option "%" of %', plan, unknown.key, unknown.value USING
@@ -131,7 +135,8 @@ BEGIN
 	END IF;
 END
 $fn$;
-COMMENT ON FUNCTION billing._check_options(bigint, text, text, jsonb, timestamptz) IS 'raises UB042 for an option, or a value of it, that the plan does not know';
+COMMENT ON FUNCTION billing._check_options(bigint, text, text, jsonb, timestamptz)
+	IS 'raises UB042 for an option, or a value of it, that the plan does not know, UB070 for one that is less than the option that it has to reach';
 
 CREATE FUNCTION billing._check_plan(account_id bigint, plan text, region text, quantity integer, options jsonb, terms integer, at timestamptz)
 	RETURNS void
@@ -296,6 +301,8 @@ BEGIN
 	FROM billing.plan p, billing.account a WHERE p.plan = s.plan AND a.account_id = s.account_id;
 	UPDATE billing.subscription w SET state = 'active', since = _start_subscription.at, anchor = first_start
 	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
+	UPDATE billing.subscription_options w SET decided_at = _start_subscription.at
+	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id AND w.decided_at < _start_subscription.at;
 	PERFORM billing._open_terms(s.account_id, s.subscription_id, o.order_id, s.plan);
 	PERFORM billing._set_renew_at(s.account_id, s.subscription_id, _start_subscription.at);
 	PERFORM billing._turn_subscriptions(ARRAY[s.account_id], _start_subscription.at, _start_subscription.at);
@@ -338,6 +345,8 @@ BEGIN
 	VALUES (subscribe.account_id, p.plan, subscribe.region, subscribe.resource, subscribe.quantity, subscribe.options,
 		price.fee, 'provisioning', subscribe.at, subscribe.at, 0, 'infinity', coalesce(subscribe.auto_renew, false), subscribe.at)
 	RETURNING subscription_id INTO id;
+	INSERT INTO billing.subscription_options (account_id, subscription_id, valid_from, valid_until, options, decided_at)
+	VALUES (subscribe.account_id, id, '-infinity', 'infinity', subscribe.options, subscribe.at);
 	PERFORM billing._adopt_policies(subscribe.account_id, id, subscribe.at);
 	PERFORM billing._place_order(subscribe.account_id, 'purchase', 'subscription', id, p.plan, subscribe.terms, price.list_price, price.discount,
 		subscribe.voucher, ARRAY[p.plan, p.product], format('plan %s', p.plan), false, subscribe.at);

@@ -27,7 +27,7 @@ BEGIN
 	RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END
 $fn$;
-COMMENT ON FUNCTION billing._guard_plan() IS 'trigger: a plan that has subscriptions is immutable, with its prices, discounts and allowances';
+COMMENT ON FUNCTION billing._guard_plan() IS 'trigger: a plan that has subscriptions is immutable, with its options, prices, discounts and allowances';
 
 CREATE FUNCTION billing.quote_plan(account_id bigint, plan text, region text DEFAULT '', quantity integer DEFAULT 1, options jsonb DEFAULT '{}',
 	terms integer DEFAULT 1, voucher text DEFAULT NULL, at timestamptz DEFAULT now())
@@ -80,6 +80,42 @@ $fn$;
 COMMENT ON FUNCTION billing._remaining(timestamptz, timestamptz, interval, text, timestamptz)
 	IS 'the part of a term that remains at an instant, of its whole: all of one that has not begun, nothing of one that is over or has no end';
 
+CREATE FUNCTION billing._change_share(plan text, term_start timestamptz, term_end timestamptz, is_last boolean, time_zone text, at timestamptz,
+	OUT part numeric, OUT whole numeric)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	p billing.plan;
+	since constant timestamptz := least(greatest(at, term_start), term_end);
+	one_more integer := 0;
+BEGIN
+	SELECT * INTO STRICT p FROM billing.plan w WHERE w.plan = _change_share.plan;
+	IF p.change_days = 'both ends' AND is_last AND since < term_end THEN
+		-- the last second's day is that of the end, unless the end is a midnight
+		one_more := billing.days_between(since, billing.last_second(term_end), time_zone) + 1 - billing.days_between(since, term_end, time_zone);
+	END IF;
+	IF p.change_share = '365/12' THEN
+		part := 12 * (billing.days_between(since, term_end, time_zone) + one_more);
+		whole := 365 * (extract(year FROM p.term) * 12 + extract(month FROM p.term));
+	ELSE
+		SELECT * INTO part, whole FROM billing._remaining(term_start, term_end, p.term, time_zone, at);
+		IF p.term >= interval '1 day' THEN
+			part := least(part + one_more, whole);
+		END IF;
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._change_share(text, timestamptz, timestamptz, boolean, text, timestamptz)
+	IS 'the share of a difference of fees that a change at an instant is charged for a term, by its plan; is_last: of the last paid term, whose end is that of the subscription';
+
+CREATE FUNCTION billing._round_change(amount numeric, decimals integer, rounding text) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+-- shares have 20 decimals: what is whole but for their rounding is whole
+AS $fn$ SELECT CASE rounding WHEN 'down' THEN trunc(round(amount, 15), decimals) ELSE round(amount, decimals) END $fn$;
+COMMENT ON FUNCTION billing._round_change(numeric, integer, text) IS 'what a change costs, to the currency''s decimals as its plan says: half up, or down';
+
 CREATE FUNCTION billing._upgraded_terms(account_id bigint, subscription_id bigint, plan text, fee numeric, at timestamptz)
 	RETURNS TABLE (term integer, old_plan text, term_start timestamptz, term_end timestamptz, exact numeric)
 LANGUAGE sql STABLE
@@ -87,10 +123,11 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 	SELECT t.term, t.plan, t.term_start, t.term_end, billing.prorate(greatest(_upgraded_terms.fee - t.fee, 0), r.part, r.whole)
 	FROM billing.subscription_term t
+	JOIN billing.subscription s USING (account_id, subscription_id)
 	JOIN billing.account a USING (account_id)
 	JOIN billing.plan o ON o.plan = t.plan
 	JOIN billing.plan n ON n.plan = _upgraded_terms.plan
-	CROSS JOIN LATERAL billing._remaining(t.term_start, t.term_end, o.term, a.time_zone, _upgraded_terms.at) r
+	CROSS JOIN LATERAL billing._change_share(t.plan, t.term_start, t.term_end, t.term = s.paid_terms, a.time_zone, _upgraded_terms.at) r
 	WHERE t.account_id = _upgraded_terms.account_id AND t.subscription_id = _upgraded_terms.subscription_id
 		AND t.term_end > _upgraded_terms.at AND n.rank > o.rank
 $fn$;
@@ -106,6 +143,7 @@ DECLARE
 	s billing.subscription;
 	p billing.plan;
 	places integer;
+	rounding text;
 	new_fee numeric;
 	terms integer;
 	total numeric;
@@ -114,8 +152,9 @@ BEGIN
 	SELECT * INTO STRICT s FROM billing.subscription w WHERE w.account_id = _upgrade.account_id AND w.subscription_id = _upgrade.subscription_id;
 	SELECT * INTO STRICT p FROM billing.plan w WHERE w.plan = _upgrade.plan;
 	SELECT c.decimals INTO STRICT places FROM billing.account a JOIN billing.currency c USING (currency) WHERE a.account_id = s.account_id;
+	SELECT o.change_rounding INTO STRICT rounding FROM billing.plan o WHERE o.plan = s.plan;
 	new_fee := (billing._price_terms(s.account_id, p.plan, s.region, s.options, s.quantity, 1, _upgrade.at)).fee;
-	SELECT count(*), sum(u.exact) INTO terms, total
+	SELECT count(*), billing._round_change(sum(u.exact), places, rounding) INTO terms, total
 	FROM billing._upgraded_terms(s.account_id, s.subscription_id, p.plan, new_fee, _upgrade.at) u;
 	IF terms = 0 THEN
 		RAISE EXCEPTION 'subscription % has ended', s.subscription_id USING
@@ -125,6 +164,9 @@ BEGIN
 	END IF;
 	id := billing._place_order(s.account_id, 'upgrade', 'subscription', s.subscription_id, p.plan, terms, total, 0, NULL,
 		ARRAY[p.plan, p.product], format('plan %s to %s', s.plan, p.plan), false, _upgrade.at);
+
+	PERFORM billing._keep_plan(s.account_id, s.subscription_id, u.old_plan, u.term_start, _upgrade.at)
+	FROM billing._upgraded_terms(s.account_id, s.subscription_id, p.plan, new_fee, _upgrade.at) u WHERE u.term_start < _upgrade.at;
 
 	-- what a term includes grows by seconds, other than its price
 	INSERT INTO billing.allowance AS a (account_id, subscription_id, term, meter, region, resource, size, valid_from, valid_until)
@@ -142,7 +184,7 @@ BEGIN
 	-- the order's money by running totals, as with any order
 	UPDATE billing.subscription_term t
 	SET plan = p.plan, fee = new_fee, list_price = t.list_price + u.paid, money = t.money + u.paid
-	FROM (SELECT w.term, round(w.up_to, places) - round(w.up_to - w.exact, places) AS paid
+	FROM (SELECT w.term, billing._round_change(w.up_to, places, rounding) - billing._round_change(w.up_to - w.exact, places, rounding) AS paid
 		FROM (SELECT x.term, x.exact, sum(x.exact) OVER (ORDER BY x.term) AS up_to
 			FROM billing._upgraded_terms(s.account_id, s.subscription_id, p.plan, new_fee, _upgrade.at) x) w) u
 	WHERE t.account_id = s.account_id AND t.subscription_id = s.subscription_id AND t.term = u.term;

@@ -7,9 +7,10 @@ AS $fn$ SELECT (until AT TIME ZONE time_zone - interval '1 day') AT TIME ZONE ti
 COMMENT ON FUNCTION billing._day_before(timestamptz, text) IS 'the same wall time a calendar day earlier';
 
 CREATE FUNCTION billing._set_renew_at(account_id bigint, subscription_id bigint, at timestamptz) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+BEGIN
 	-- the day before the end by the account's clock, but not before the last term; what is asked for later is done at once
 	UPDATE billing.subscription s
 	SET renewal_failed_at = NULL,
@@ -18,7 +19,8 @@ AS $fn$
 	FROM billing.account a, billing.subscription_term t
 	WHERE s.account_id = _set_renew_at.account_id AND s.subscription_id = _set_renew_at.subscription_id AND a.account_id = s.account_id
 		AND t.account_id = s.account_id AND t.subscription_id = s.subscription_id AND t.term = s.paid_terms;
-	SELECT billing._set_next_steps(ARRAY[_set_renew_at.account_id], ARRAY[_set_renew_at.subscription_id])
+	PERFORM billing._set_next_steps(ARRAY[_set_renew_at.account_id], ARRAY[_set_renew_at.subscription_id]);
+END
 $fn$;
 COMMENT ON FUNCTION billing._set_renew_at(bigint, bigint, timestamptz) IS 'sets when a subscription renews itself, from its flag, state and end, and the next step of its chains';
 
@@ -46,6 +48,12 @@ BEGIN
 	END IF;
 	UPDATE billing.subscription w SET fee = price.fee WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
 	PERFORM billing._open_terms(s.account_id, s.subscription_id, id, p.plan);
+	IF s.paid_until < _renew.at THEN
+		-- it counts on from the old end, but what was used since then was used without a plan
+		INSERT INTO billing.subscription_pause AS x (account_id, subscription_id, paused_from, paused_until)
+		VALUES (s.account_id, s.subscription_id, s.paid_until, _renew.at)
+		ON CONFLICT ON CONSTRAINT subscription_pause_pkey DO UPDATE SET paused_until = excluded.paused_until;
+	END IF;
 	UPDATE billing.subscription w SET next_plan = NULL WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
 	IF p.plan <> s.plan THEN
 		PERFORM billing._adopt_policies(s.account_id, s.subscription_id, _renew.at);
@@ -106,7 +114,8 @@ BEGIN
 	-- Instant by instant, one by one: the money of one may be missing for the next, and what a renewal makes due in turn is found again.
 	LOOP
 		SELECT min(w.renew_at) INTO instant FROM billing.subscription w
-		WHERE w.renew_at <= _renew_subscriptions.until AND w.account_id >= account_from AND w.account_id < account_to
+		-- by the index of timers, as in _next_timer()
+		WHERE w.renew_at <= _renew_subscriptions.until AND int8range(account_from, account_to) @> w.account_id
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = w.account_id));
 		EXIT WHEN instant IS NULL;
 		FOR due IN SELECT w.* FROM billing.subscription w

@@ -81,9 +81,10 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 	SELECT EXISTS (SELECT FROM billing.subscription s JOIN billing.subscription_term t USING (account_id, subscription_id)
 		WHERE s.account_id = _has_plan.account_id AND t.plan = ANY (_has_plan.plans)
-			AND _has_plan.at >= t.term_start AND _has_plan.at < least(t.term_end, s.ended_at))
+			AND _has_plan.at >= t.term_start AND _has_plan.at < least(t.term_end, s.ended_at)
+			AND NOT billing._paused_times(s.account_id, s.subscription_id) @> _has_plan.at)
 $fn$;
-COMMENT ON FUNCTION billing._has_plan(bigint, text[], timestamptz) IS 'does an account have one of these plans in a paid term at an instant?';
+COMMENT ON FUNCTION billing._has_plan(bigint, text[], timestamptz) IS 'does an account have one of these plans in a paid term, and not paused, at an instant?';
 
 -- A package that waits for the end of another one may start before it, when that is used up or refunded; one that is used up or has
 -- ended, and renews itself, will be there again.
@@ -227,7 +228,8 @@ BEGIN
 	RETURNING package_id INTO id;
 	INSERT INTO billing.package_resource (account_id, package_id, resource, bound_at)
 	SELECT _add_package.account_id, id, r, _add_package.valid_from FROM unnest(_add_package.resources) r;
-	PERFORM billing._end_cut_off(_add_package.account_id, id, _add_package.at);
+	PERFORM billing._end_cut_off(_add_package.account_id, id, _add_package.at),
+		billing._adopt_offer_policy(_add_package.account_id, id, o.expiry_policy, _add_package.at);
 	RETURN id;
 END
 $fn$;

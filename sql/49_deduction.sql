@@ -1,17 +1,28 @@
 -- Deduction: which allowances and packages usage may be taken from, and when.  A way of deduction (billing.deduction_way)
 -- leads from usage of one meter, region and resource in one span of time to one source; settling lets usage run down the
--- ways of its account (billing.waterfall()).  What the plan of a package or a suspension of the account rule out is cut out
--- of the span of the way, so that nothing else has to know about it.
+-- ways of its account (billing.waterfall()).  What the plan of a package, a pause of the subscription or a suspension of the
+-- account rule out is cut out of the span of the way, so that nothing else has to know about it.
+
+CREATE FUNCTION billing._paused_times(account_id bigint, subscription_id bigint) RETURNS tstzmultirange
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT coalesce(range_agg(tstzrange(p.paused_from, p.paused_until)), '{}') FROM billing.subscription_pause p
+	WHERE p.account_id = _paused_times.account_id AND p.subscription_id = _paused_times.subscription_id
+$fn$;
+COMMENT ON FUNCTION billing._paused_times(bigint, bigint) IS 'when a subscription gave nothing though it was paid: suspended, or renewed late';
 
 CREATE FUNCTION billing._plan_times(account_id bigint, plans text[]) RETURNS tstzmultirange
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
-	SELECT coalesce(range_agg(tstzrange(t.term_start, least(t.term_end, s.ended_at))) FILTER (WHERE t.term_start < s.ended_at), '{}')
+	SELECT coalesce(range_agg(w.span), '{}')
 	FROM billing.subscription s JOIN billing.subscription_term t USING (account_id, subscription_id)
+	CROSS JOIN LATERAL unnest(tstzmultirange(tstzrange(t.term_start, greatest(t.term_start, least(t.term_end, s.ended_at))))
+		- billing._paused_times(s.account_id, s.subscription_id)) w(span)
 	WHERE s.account_id = _plan_times.account_id AND t.plan = ANY (_plan_times.plans)
 $fn$;
-COMMENT ON FUNCTION billing._plan_times(bigint, text[]) IS 'when an account had one of these plans in a paid term';
+COMMENT ON FUNCTION billing._plan_times(bigint, text[]) IS 'when an account had one of these plans in a paid term, and not paused';
 
 CREATE FUNCTION billing._suspended_times(account_id bigint) RETURNS tstzmultirange
 LANGUAGE sql STABLE
@@ -62,20 +73,25 @@ BEGIN
 	RETURN QUERY WITH source AS (
 		-- rank: allowances come before packages, packages in the order of their priority
 		SELECT a.account_id, 'allowance' AS source, a.allowance_id AS source_id, a.size - a.used AS remaining, a.meter, nullif(a.region, '') AS region,
-			a.resource, 1::numeric AS factor, a.valid_from, a.valid_until, a.valid_until AS ends, a.size, 2147483648 AS rank, NULL::text[] AS plans
+			a.resource, 1::numeric AS factor, a.valid_from, a.valid_until, a.valid_until AS ends, a.size, 2147483648 AS rank, NULL::text[] AS plans,
+			a.subscription_id
 		FROM billing.allowance a
 		WHERE a.account_id >= account_from AND a.account_id < account_to AND a.used < a.size
 			AND a.valid_until > _deduction_ways.since AND a.valid_from <= _deduction_ways.until
 			AND (chosen IS NULL OR a.account_id = ANY (chosen))
 		UNION ALL
 		SELECT p.account_id, 'package', p.package_id, p.size - p.used, p.meter, p.region, p.resource, p.factor,
-			greatest(p.valid_from, p.bound_at), p.valid_until, p.valid_until, p.size, p.priority, p.requires_plan
+			greatest(p.valid_from, p.bound_at), p.valid_until, p.valid_until, p.size, p.priority, p.requires_plan, NULL
 		FROM billing._package_scopes(account_from, account_to) p
 		WHERE p.used < p.size AND p.valid_until > _deduction_ways.since AND p.valid_from <= _deduction_ways.until
 			AND (chosen IS NULL OR p.account_id = ANY (chosen))
 	), suspended AS MATERIALIZED (
 		SELECT k.account_id, billing._suspended_times(k.account_id) AS times
 		FROM (SELECT DISTINCT x.account_id FROM billing.suspension x WHERE x.account_id >= account_from AND x.account_id < account_to) k
+	), paused AS MATERIALIZED (
+		SELECT x.account_id, x.subscription_id, range_agg(tstzrange(x.paused_from, x.paused_until)) AS times
+		FROM billing.subscription_pause x WHERE x.account_id >= account_from AND x.account_id < account_to
+		GROUP BY x.account_id, x.subscription_id
 	), planned AS MATERIALIZED (
 		-- plans that last over all of the time that is asked for: there is nothing to cut (a subscription has a column `since`)
 		SELECT t.account_id, array_agg(DISTINCT t.plan) AS plans
@@ -83,10 +99,13 @@ BEGIN
 		WHERE t.account_id >= account_from AND t.account_id < account_to
 			AND t.term_start <= _deduction_ways.since AND least(t.term_end, s.ended_at) > _deduction_ways.until
 			AND EXISTS (SELECT FROM source x WHERE x.plans IS NOT NULL)
+			AND NOT EXISTS (SELECT FROM paused x WHERE x.account_id = t.account_id AND x.subscription_id = t.subscription_id)
 		GROUP BY t.account_id
 	), judged AS MATERIALIZED (
-		SELECT s.*, h.times AS suspended, h.account_id IS NULL AND (s.plans IS NULL OR coalesce(s.plans && p.plans, false)) AS is_whole
+		SELECT s.*, coalesce(h.times, '{}') + coalesce(u.times, '{}') AS suspended,
+			h.account_id IS NULL AND u.account_id IS NULL AND (s.plans IS NULL OR coalesce(s.plans && p.plans, false)) AS is_whole
 		FROM source s LEFT JOIN suspended h USING (account_id) LEFT JOIN planned p USING (account_id)
+		LEFT JOIN paused u ON u.account_id = s.account_id AND u.subscription_id = s.subscription_id
 	), cut AS (
 		SELECT s.account_id, s.source, s.source_id, s.remaining, s.meter, s.region, s.resource, s.factor, s.valid_from, s.valid_until,
 			s.ends, s.size, s.rank
@@ -96,7 +115,7 @@ BEGIN
 			s.ends, s.size, s.rank
 		FROM judged s
 		CROSS JOIN LATERAL unnest((CASE WHEN s.plans IS NULL THEN '{(,)}' ELSE billing._plan_times(s.account_id, s.plans) END
-			- coalesce(s.suspended, '{}')) * tstzmultirange(tstzrange(s.valid_from, s.valid_until))) w(span)
+			- s.suspended) * tstzmultirange(tstzrange(s.valid_from, s.valid_until))) w(span)
 		WHERE NOT s.is_whole AND s.valid_from < s.valid_until
 	)
 	SELECT c.account_id, array_agg(ROW(c.source, c.source_id, c.remaining, c.meter, c.region, c.resource, c.factor, c.valid_from,

@@ -180,7 +180,13 @@ AS $fn$
 		UPDATE billing.package p SET valid_from = m.starts, valid_until = m.ends
 		FROM moved m WHERE p.account_id = m.account_id AND p.package_id = m.package_id
 	)
-	UPDATE billing.package_resource r SET bound_at = m.starts FROM moved m WHERE r.account_id = m.account_id AND r.package_id = m.package_id
+	UPDATE billing.package_resource r SET bound_at = m.starts FROM moved m WHERE r.account_id = m.account_id AND r.package_id = m.package_id;
+	WITH RECURSIVE moved AS (
+		SELECT _place_successor.account_id, _place_successor.package_id
+		UNION ALL
+		SELECT n.account_id, n.package_id FROM moved m JOIN billing.package n ON n.account_id = m.account_id AND n.renews = m.package_id AND n.state = 'pending'
+	)
+	SELECT billing._set_package_step(m.account_id, m.package_id) FROM moved m
 $fn$;
 COMMENT ON FUNCTION billing._place_successor(bigint, bigint, timestamptz)
 	IS 'moves the validity of a package that was ordered for the end of another one to where that is, with its bindings and what is ordered for its own end';

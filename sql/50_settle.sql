@@ -28,6 +28,7 @@ SET plan_cache_mode = force_custom_plan	-- a plan for any range takes ranges for
 -- Nobody can guess how many rows a part will have, and a hash join is never far off.  What is looked up row by row is LATERAL.
 SET enable_nestloop = off
 SET enable_mergejoin = off
+SET enable_seqscan = on
 AS $fn$
 DECLARE
 	has_caps boolean := EXISTS (SELECT FROM billing.usage_cap c
@@ -40,10 +41,14 @@ DECLARE
 	leave_out boolean := account_from + 1 < account_to AND EXISTS (SELECT FROM billing.quarantine);
 	-- a constant to the planner: where no price carries, what is there for it is not even planned
 	carries boolean := EXISTS (SELECT FROM billing.price p WHERE p.counter_on_change = 'carry');
+	-- and so where no plan includes a base of a peak
+	by_base boolean := EXISTS (SELECT FROM billing.plan_allowance l JOIN billing.meter m USING (meter) WHERE m.aggregation = 'max');
 BEGIN
 	-- where one range holds all there is, most cycles hold less work than a plan costs
 	IF account_from = -9223372036854775808 AND account_to = 9223372036854775807 THEN
 		PERFORM set_config('plan_cache_mode', 'force_generic_plan', true);
+		-- it outlives the day on which the tables were empty
+		PERFORM set_config('enable_seqscan', 'off', true);
 	END IF;
 	WITH own_price AS MATERIALIZED (
 		SELECT DISTINCT p.account_id, p.meter FROM billing.price p
@@ -157,12 +162,28 @@ BEGIN
 				ORDER BY v.item) AS steps
 			FROM event v JOIN way w USING (account_id) GROUP BY v.account_id) e
 		CROSS JOIN LATERAL unnest(e.steps) d
+	), rule AS MATERIALIZED (
+		SELECT r.* FROM billing._peak_rules_within(account_from, account_to, (SELECT min(k.first_at) FROM usable k), (SELECT max(k.last_at) FROM usable k)) r
+		WHERE by_base
+	), based AS MATERIALIZED (
+		-- the base that a group of a max meter has, and whether all of it has
+		SELECT DISTINCT ON (b.item) b.*
+		FROM (SELECT k.item, r.base, r.cap, r.is_off, r.mode, r.over_cap, r.precedence, r.valid_from, r.valid_from <= k.first_at AND r.valid_until > k.last_at AS is_whole
+			FROM known k JOIN rule r ON r.account_id = k.account_id AND r.meter = k.meter AND r.resource = k.resource
+			WHERE by_base AND r.region IN (k.region, '') AND r.valid_from <= k.last_at AND r.valid_until > k.first_at
+			UNION ALL
+			SELECT k.item, r.base, r.cap, r.is_off, r.mode, r.over_cap, r.precedence, r.valid_from, r.valid_from <= k.first_at AND r.valid_until > k.last_at
+			FROM known k JOIN rule r ON r.account_id = k.account_id AND r.meter = k.meter
+			WHERE by_base AND r.resource IS NULL AND r.region IN (k.region, '') AND r.valid_from <= k.last_at AND r.valid_until > k.first_at) b
+		ORDER BY b.item, b.precedence, b.valid_from
 	), grouped AS MATERIALIZED (
 		-- What was not deducted: whole groups, as an account of which one runs out is read event by event.  What was comes along
 		-- where it counts for the tier of the rest (is_covered).
-		SELECT k.*, CASE WHEN NOT by_plan OR t.plan IS NULL THEN '' WHEN t.is_whole THEN t.plan END AS plan, t.term_start, t.term_end,
+		SELECT k.*, CASE WHEN NOT b.is_whole THEN NULL WHEN NOT by_plan OR t.plan IS NULL THEN '' WHEN t.is_whole THEN t.plan END AS plan, t.term_start, t.term_end,
+			billing._billed_peak(k.peak, b.base, b.cap, b.is_off, b.mode) AS billed, b.over_cap = 'free' AND k.peak > b.cap AS is_over,
 			k.item IN (SELECT d.item FROM run d WHERE NOT d.by_event AND d.source IS NOT NULL) AS is_covered
 		FROM known k
+		LEFT JOIN based b ON by_base AND b.item = k.item
 		LEFT JOIN LATERAL billing._priced_term(k.account_id, k.resource, k.first_at, k.last_at) t ON by_plan
 		WHERE k.deductible IS NULL OR k.account_id NOT IN (SELECT w.account_id FROM way w)
 			OR k.account_id NOT IN (SELECT h.account_id FROM hard h) AND (by_whole OR k.item IN (SELECT d.item FROM run d WHERE NOT d.by_event AND d.source IS NULL))
@@ -214,7 +235,8 @@ BEGIN
 		FROM run d JOIN event v USING (item) WHERE by_whole AND d.by_event AND d.source IS NOT NULL
 	), priced_row AS MATERIALIZED (
 		SELECT w.*, m.aggregation, p.price_id, t.period_start, t.period_end,
-			CASE WHEN billing.tariff_each(p.tariff) THEN p.tariff END AS each_tariff
+			CASE WHEN billing.tariff_each(p.tariff) THEN p.tariff END AS each_tariff,
+			billing._billed_peak(w.quantity, b.base, b.cap, b.is_off, b.mode) AS billed, b.over_cap = 'free' AND w.quantity > b.cap AS is_over
 		FROM slow_row w
 		LEFT JOIN billing.account a USING (account_id)
 		LEFT JOIN billing.meter m USING (meter)
@@ -222,6 +244,8 @@ BEGIN
 				w.event_time, a.time_zone)
 			AND m.aggregation IS NOT NULL
 		LEFT JOIN LATERAL billing._counter_period(p.counter, w.account_id, w.resource, w.event_time, a.time_zone) t ON true
+		LEFT JOIN LATERAL (SELECT r.* FROM billing._peak_rule(w.account_id, w.meter, w.region, w.resource, w.event_time) r
+			WHERE by_base AND m.aggregation = 'max') b ON true
 	), kept_back AS (
 		INSERT INTO billing.unrated (account_id, meter, event_key, event_time, cycle, quantity)
 		SELECT w.account_id, w.meter, w.event_key, w.event_time, the_cycle, w.rest FROM priced_row w
@@ -245,10 +269,10 @@ BEGIN
 	), part AS NOT MATERIALIZED (
 		SELECT f.account_id, f.line_id, f.period_start, CASE f.scope WHEN 'resource' THEN f.resource ELSE '' END AS counter_resource,
 			f.price_id, 1 AS branch, NULL::timestamptz AS last_time, NULL::text COLLATE "C" AS last_key,
-			CASE f.aggregation WHEN 'max' THEN f.peak END AS peak, f.region, f.resource, f.meter, f.aggregation,
+			CASE f.aggregation WHEN 'max' THEN f.billed END AS peak, f.region, f.resource, f.meter, f.aggregation,
 			CASE WHEN billing._is_windowed(f.aggregation) THEN 0 WHEN f.is_covered THEN 0 ELSE coalesce(f.deductible, f.total) END AS added,
 			NULL::numeric AS last_value, CASE WHEN billing._is_windowed(f.aggregation) THEN 0::numeric END AS added_exact, f.post, f.period_end,
-			f.time_zone, f.decimals, f.invoice_period, CASE WHEN f.is_covered THEN f.deductible ELSE 0 END AS covered
+			f.time_zone, f.decimals, f.invoice_period, CASE WHEN f.is_covered THEN f.deductible ELSE 0 END AS covered, f.is_over
 		FROM placed f WHERE f.price_id IS NOT NULL AND (NOT f.is_covered OR f.price_id IN (SELECT x.price_id FROM billing.price x WHERE x.tier_basis = 'whole'))
 		UNION ALL
 		SELECT w.account_id, p.line_id, w.period_start, CASE p.scope WHEN 'resource' THEN w.resource ELSE '' END,
@@ -256,9 +280,9 @@ BEGIN
 			CASE w.aggregation WHEN 'max' THEN w.peak END, w.region, w.resource, w.meter, w.aggregation,
 			CASE WHEN billing._is_windowed(w.aggregation) THEN 0 ELSE w.total END, w.last_value,
 			CASE WHEN billing._is_windowed(w.aggregation) THEN 0 ELSE w.each_added END, p.post, w.period_end,
-			h.time_zone, h.decimals, h.invoice_period, CASE p.tier_basis WHEN 'whole' THEN w.covered ELSE 0 END
+			h.time_zone, h.decimals, h.invoice_period, CASE p.tier_basis WHEN 'whole' THEN w.covered ELSE 0 END, w.is_over
 		FROM (SELECT r.account_id, r.meter, r.region, r.resource, r.aggregation, r.price_id, r.period_start, r.period_end,
-				sum(r.quantity) AS total, sum(r.covered) AS covered, bool_and(r.covered > 0) AS is_covered, max(r.quantity) AS peak, max(r.event_time) AS last_time,
+				sum(r.quantity) AS total, sum(r.covered) AS covered, bool_and(r.covered > 0) AS is_covered, max(r.billed) AS peak, bool_or(r.is_over) AS is_over, max(r.event_time) AS last_time,
 				(array_agg(r.event_key ORDER BY r.event_time DESC, r.event_key DESC))[1] AS last_key,
 				(array_agg(r.quantity ORDER BY r.event_time DESC, r.event_key DESC))[1] AS last_value,
 				billing.rate_sum(r.each_tariff, r.quantity) AS each_added
@@ -290,7 +314,7 @@ BEGIN
 		SELECT * FROM part
 		UNION ALL
 		SELECT c.account_id, c.line_id, c.period_start, c.counter_resource, c.price_id, 0, NULL, NULL, NULL, l.region, c.counter_resource, l.meter,
-			m.aggregation, 0, NULL, NULL, l.post, c.period_end, h.time_zone, h.decimals, h.invoice_period, 0
+			m.aggregation, 0, NULL, NULL, l.post, c.period_end, h.time_zone, h.decimals, h.invoice_period, 0, false
 		FROM chain c
 		JOIN billing.price_line l USING (line_id)
 		JOIN billing.meter m USING (meter)
@@ -303,6 +327,8 @@ BEGIN
 			coalesce(o.line_posted, 0) AS old_line_posted,
 			coalesce(o.exact_amount, 0) + sum(p.added_exact) OVER counter AS added_to,
 			coalesce(o.covered, 0) + sum(p.covered) OVER counter AS covered_to,
+			-- one peak above a cap makes the period free, whichever comes first
+			by_base AND coalesce(o.is_over OR bool_or(p.is_over) OVER (PARTITION BY p.account_id, p.line_id, p.period_start, p.counter_resource, p.price_id), false) AS is_free,
 			o.quantity IS NULL AS is_new,
 			lead(p.price_id) OVER counter IS NULL AS last_of_counter,
 			CASE WHEN p.aggregation IN ('sum', 'count') OR billing._is_windowed(p.aggregation)
@@ -327,7 +353,7 @@ BEGIN
 		CROSS JOIN LATERAL (
 			SELECT sum(o.quantity) FILTER (WHERE o.price_id = p.price_id) AS quantity,
 				sum(o.exact_amount) FILTER (WHERE o.price_id = p.price_id) AS exact_amount,
-				max(o.covered) FILTER (WHERE o.price_id = p.price_id) AS covered,
+				max(o.covered) FILTER (WHERE o.price_id = p.price_id) AS covered, bool_or(o.is_over) FILTER (WHERE o.price_id = p.price_id) AS is_over,
 				max(o.last_event_time) FILTER (WHERE o.price_id = p.price_id) AS last_event_time,
 				max(o.last_event_key) FILTER (WHERE o.price_id = p.price_id) AS last_event_key,
 				sum(o.exact_amount) AS line_exact, sum(o.posted_amount) AS line_posted
@@ -341,11 +367,13 @@ BEGIN
 		-- a counter that is new was worth nothing before, even where its tariff asks for money at quantity 0
 		SELECT c.*, q.quantity_from, p.greatest_of,
 			CASE WHEN c.added_exact IS NOT NULL THEN c.added_to
+				WHEN c.is_free THEN 0
 				WHEN c.base IS NOT NULL THEN billing.rate_between(p.tariff, c.base, c.quantity_to)
 				WHEN by_whole AND p.tier_basis = 'whole' THEN billing._rate_uncovered(p.tariff, c.covered_to, c.quantity_to)
 				ELSE billing.rate(p.tariff, c.quantity_to) END AS exact_to,
 			CASE WHEN c.added_exact IS NOT NULL THEN c.added_to - c.added_exact
 				WHEN c.first_of_counter THEN c.old_exact
+				WHEN c.is_free THEN 0
 				WHEN c.base IS NOT NULL THEN billing.rate_between(p.tariff, c.base, q.quantity_from)
 				WHEN by_whole AND p.tier_basis = 'whole' THEN billing._rate_uncovered(p.tariff, c.covered_to - c.covered, q.quantity_from)
 				ELSE billing.rate(p.tariff, q.quantity_from) END AS exact_from
@@ -363,7 +391,7 @@ BEGIN
 	), result AS MATERIALIZED (
 		SELECT m.account_id, m.line_id, m.period_start, m.counter_resource, m.price_id, m.region, m.resource, m.meter, m.period_end,
 			m.time_zone, m.invoice_period, m.quantity_to, m.quantity_to - m.quantity_from AS quantity,
-			m.exact_to, m.exact_to - m.exact_from AS exact_amount, m.covered_to, m.kept_time, m.kept_key, m.last_of_counter, m.deferred, m.is_new,
+			m.exact_to, m.exact_to - m.exact_from AS exact_amount, m.covered_to, m.is_free, m.kept_time, m.kept_key, m.last_of_counter, m.deferred, m.is_new,
 			-- a window that had closed is read again, a group compared again, as soon as this cycle is settled, before any other timer
 			CASE WHEN m.deferred THEN CASE WHEN m.period_end > billing.cycle_start(the_cycle) THEN m.period_end
 				ELSE billing.cycle_start(the_cycle) + interval '1 microsecond' END END AS closes_at,
@@ -389,23 +417,23 @@ BEGIN
 		GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 	), new_position AS (
 		INSERT INTO billing.position (account_id, line_id, period_start, resource, price_id, period_end, quantity,
-			covered, last_event_time, last_event_key, exact_amount, posted_amount, closes_at)
+			covered, last_event_time, last_event_key, exact_amount, posted_amount, closes_at, is_over)
 		SELECT r.account_id, r.line_id, r.period_start, r.counter_resource, r.price_id, r.period_end, r.quantity_to,
-			r.covered_to, r.kept_time, r.kept_key, r.exact_to, r.line_amount, r.closes_at
+			r.covered_to, r.kept_time, r.kept_key, r.exact_to, r.line_amount, r.closes_at, r.is_free
 		FROM result r
 		WHERE r.last_of_counter AND r.is_new
 	), grown_position AS (
 		-- an UPDATE would have to join, and join badly once history is long
 		INSERT INTO billing.position (account_id, line_id, period_start, resource, price_id, period_end, quantity,
-			covered, last_event_time, last_event_key, exact_amount, posted_amount, closes_at)
+			covered, last_event_time, last_event_key, exact_amount, posted_amount, closes_at, is_over)
 		SELECT r.account_id, r.line_id, r.period_start, r.counter_resource, r.price_id, r.period_end, r.quantity_to,
-			r.covered_to, r.kept_time, r.kept_key, r.exact_to, r.line_amount, r.closes_at
+			r.covered_to, r.kept_time, r.kept_key, r.exact_to, r.line_amount, r.closes_at, r.is_free
 		FROM result r
 		WHERE r.last_of_counter AND NOT r.is_new
 		ON CONFLICT (account_id, line_id, period_start, resource, price_id) DO UPDATE
 		SET quantity = excluded.quantity, covered = excluded.covered, last_event_time = excluded.last_event_time, last_event_key = excluded.last_event_key,
 			exact_amount = excluded.exact_amount, posted_amount = position.posted_amount + excluded.posted_amount,
-			closes_at = excluded.closes_at
+			closes_at = excluded.closes_at, is_over = excluded.is_over
 	), charged AS (
 		INSERT INTO billing.charge (account_id, cycle, period_start, meter, region, resource, source, source_id,
 			quantity, units, exact_amount, amount, invoice_period)

@@ -54,35 +54,41 @@ COMMENT ON FUNCTION billing._split_shard(integer) IS 'cuts a shard of more than 
 CREATE FUNCTION billing._next_timer(account_from bigint, account_to bigint, until timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
 AS $fn$
+-- Each of these reads the first row of a timer's index.  The range is written so that the planner can not read it by the
+-- primary key: that would be all accounts at each ring, in place of those that are due.
+DECLARE
+	accounts constant int8range := int8range(account_from, account_to);
 BEGIN
 	RETURN least(
 		(SELECT min(p.closes_at) FROM billing.position p
-		 WHERE p.closes_at <= until AND p.account_id >= _next_timer.account_from AND p.account_id < _next_timer.account_to
+		 WHERE p.closes_at <= until AND accounts @> p.account_id
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = p.account_id))),
 		(SELECT min(s.next_invoice_at) FROM billing.account_state s
-		 WHERE s.next_invoice_at <= until AND s.account_id >= _next_timer.account_from AND s.account_id < _next_timer.account_to
+		 WHERE s.next_invoice_at <= until AND accounts @> s.account_id
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))),
 		(SELECT min(s.renew_at) FROM billing.subscription s
-		 WHERE s.renew_at <= until AND s.account_id >= _next_timer.account_from AND s.account_id < _next_timer.account_to
+		 WHERE s.renew_at <= until AND accounts @> s.account_id
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))),
 		(SELECT min(s.paid_until) FROM billing.subscription s
 		 WHERE s.state = 'active' AND s.paid_until < 'infinity' AND s.paid_until <= until
-			AND s.account_id >= _next_timer.account_from AND s.account_id < _next_timer.account_to
+			AND accounts @> s.account_id
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))),
 		(SELECT min(p.valid_until) FROM billing.package p
-		 WHERE p.state = 'active' AND p.valid_until <= until AND p.account_id >= _next_timer.account_from AND p.account_id < _next_timer.account_to
+		 WHERE p.state = 'active' AND p.valid_until <= until AND accounts @> p.account_id
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = p.account_id))),
 		(SELECT min(p.valid_until) FROM billing.package p
 		 WHERE p.state = 'exhausted' AND p.auto_renew AND p.auto_renew_on = 'expiry' AND p.valid_until <= until
 			AND p.account_id >= _next_timer.account_from AND p.account_id < _next_timer.account_to
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = p.account_id))),
 		(SELECT min(p.valid_from) FROM billing.package p
-		 WHERE p.state = 'pending' AND p.valid_from <= until AND p.account_id >= _next_timer.account_from AND p.account_id < _next_timer.account_to
+		 WHERE p.state = 'pending' AND p.valid_from <= until AND accounts @> p.account_id
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = p.account_id))),
 		(SELECT min(v.expires_at) FROM billing.voucher v
 		 WHERE v.expired_at IS NULL AND v.expires_at < 'infinity' AND v.expires_at <= until
-			AND v.account_id >= _next_timer.account_from AND v.account_id < _next_timer.account_to
+			AND accounts @> v.account_id
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = v.account_id))));
 END
 $fn$;
@@ -180,6 +186,8 @@ BEGIN
 	END IF;
 	SELECT b.cycle INTO drained FROM billing.barrier b WHERE b.mark = 'drained';
 	c := CASE WHEN s.retry THEN s.settled_through
+		-- of the only shard, any usage is its own
+		WHEN s.account_from = -9223372036854775808 AND s.account_to = 9223372036854775807 THEN coalesce(billing._next_used(s.settled_through, drained), drained)
 		ELSE billing._next_cycle(s.settled_through, drained, s.account_from, s.account_to) END;
 	timer := billing._next_timer(s.account_from, s.account_to, billing.cycle_start(c));
 	IF timer IS NOT NULL THEN

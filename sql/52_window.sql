@@ -25,11 +25,11 @@ BEGIN
 			DETAIL = 'Its quantity is known when the counter period closes.',
 			HINT = 'Leave post out, or say counter.';
 	END IF;
-	IF billing._is_conditional(price.properties, price.weekdays, price.time_from, price.time_to)
+	IF (billing._is_conditional(price.properties, price.weekdays, price.time_from, price.time_to) OR price.options <> '{}')
 		AND (SELECT m.aggregation FROM billing.meter m WHERE m.meter = price.meter) = 'time_weighted' THEN
 		RAISE EXCEPTION 'a price of meter "%" can not have conditions', price.meter USING
 			ERRCODE = 'invalid_parameter_value',
-			DETAIL = 'A level holds on after its event, which has no properties, weekdays or hours then.',
+			DETAIL = 'A level holds on after its event, which has no properties, weekdays, hours or options then.',
 			HINT = 'Leave properties, weekdays, time_from and time_to out; a region or a meter for each kind tells them apart.';
 	END IF;
 	SELECT billing.cycle_start(b.cycle) INTO open_from FROM billing.barrier b WHERE b.mark = 'watermark';
@@ -65,7 +65,8 @@ COMMENT ON FUNCTION billing._windows(bigint, bigint, timestamptz)
 	IS 'the positions of windowed meters that close at an instant (NULL: all there are), and whose prices they have (owner); those of accounts in quarantine wait, unless the range is one account';
 
 CREATE FUNCTION billing._levels(account_from bigint, account_to bigint, closes timestamptz, through integer, until timestamptz)
-	RETURNS TABLE (account_id bigint, meter text, resource text, price_id bigint, said_at timestamptz, held_from timestamptz, held_until timestamptz, level numeric)
+	RETURNS TABLE (account_id bigint, meter text, region text, resource text, price_id bigint, said_at timestamptz, held_from timestamptz, held_until timestamptz,
+		level numeric)
 LANGUAGE plpgsql STABLE ROWS 100000
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off	-- what is looked up account by account is so nevertheless, being LATERAL
@@ -108,7 +109,7 @@ BEGIN
 		FROM (SELECT DISTINCT s.owner, s.meter, s.region, s.currency FROM said s) r
 		CROSS JOIN LATERAL billing._price_spans(r.owner, r.meter, r.region, r.currency, '') s
 	)
-	SELECT h.account_id, h.meter, h.resource, s.price_id, h.event_time, greatest(h.event_time, s.valid_from, h.since), least(h.held_until, s.valid_until), h.quantity
+	SELECT h.account_id, h.meter, h.region, h.resource, s.price_id, h.event_time, greatest(h.event_time, s.valid_from, h.since), least(h.held_until, s.valid_until), h.quantity
 	FROM held h
 	JOIN span s ON s.owner = h.owner AND s.meter = h.meter AND s.region = h.region AND s.currency = h.currency
 		AND s.valid_from < h.held_until AND s.valid_until > h.event_time AND s.valid_until > h.since
@@ -340,6 +341,17 @@ BEGIN
 			AND s.held_from < w.period_end AND s.held_until > w.period_start
 		WHERE w.aggregation = 'time_weighted'
 		GROUP BY 1, 2, 3, 4, 5
+	), highest AS (
+		-- however short it holds, the highest level stands for the whole period
+		SELECT l.account_id, l.line_id, l.period_start, l.resource, l.price_id, sum(l.level) AS quantity
+		FROM (SELECT w.account_id, w.line_id, w.period_start, w.resource, w.price_id, max(s.level) AS level
+			FROM window_ w
+			JOIN billing._levels(account_from, account_to, closes, through, billing.cycle_start(through)) s
+				ON s.account_id = w.account_id AND s.meter = w.meter AND s.price_id = w.price_id AND (w.scope = 'account' OR s.resource = w.resource)
+				AND s.held_from < w.period_end AND s.held_until > w.period_start
+			WHERE w.time_unit = 'highest' AND w.aggregation = 'time_weighted' AND EXISTS (SELECT FROM window_ x WHERE x.time_unit = 'highest')
+			GROUP BY w.account_id, w.line_id, w.period_start, w.resource, w.price_id, s.region, s.resource) l
+		GROUP BY 1, 2, 3, 4, 5
 	), peak AS (
 		SELECT s.account_id, s.line_id, s.period_start, s.resource, s.price_id, billing.percentile_peak(s.quantity, s.percent) AS quantity
 		FROM sample s WHERE s.aggregation = 'percentile' GROUP BY 1, 2, 3, 4, 5
@@ -352,13 +364,14 @@ BEGIN
 		FROM member e WHERE e.aggregation = 'unique' GROUP BY 1, 2, 3, 4, 5
 	), measured AS (
 		SELECT w.account_id, w.line_id, w.period_start, w.resource, w.price_id, w.by_valid_days, d.valid_days,
-			CASE w.aggregation WHEN 'time_weighted' THEN t.quantity WHEN 'unique' THEN i.quantity WHEN 'percentile' THEN k.quantity ELSE d.quantity END AS quantity,
+			CASE w.aggregation WHEN 'time_weighted' THEN coalesce(h.quantity, t.quantity) WHEN 'unique' THEN i.quantity WHEN 'percentile' THEN k.quantity ELSE d.quantity END AS quantity,
 			w.aggregation = 'time_weighted' AND NOT coalesce(t.is_used, false) AS is_empty,
-			CASE WHEN w.aggregation = 'time_weighted' THEN CASE w.time_unit WHEN 'second' THEN 1 WHEN 'minute' THEN 60 WHEN 'hour' THEN 3600 WHEN 'day' THEN 86400
+			CASE WHEN w.aggregation = 'time_weighted' THEN CASE w.time_unit WHEN 'highest' THEN 1 WHEN 'second' THEN 1 WHEN 'minute' THEN 60 WHEN 'hour' THEN 3600 WHEN 'day' THEN 86400
 				ELSE extract(epoch FROM w.period_end - w.period_start) END END AS seconds,
 			(w.period_end AT TIME ZONE w.time_zone)::date - (w.period_start AT TIME ZONE w.time_zone)::date AS days
 		FROM window_ w
 		LEFT JOIN weighted t USING (account_id, line_id, period_start, resource, price_id)
+		LEFT JOIN highest h USING (account_id, line_id, period_start, resource, price_id)
 		LEFT JOIN peak k USING (account_id, line_id, period_start, resource, price_id)
 		LEFT JOIN mean d USING (account_id, line_id, period_start, resource, price_id)
 		LEFT JOIN item i USING (account_id, line_id, period_start, resource, price_id)

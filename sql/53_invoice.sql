@@ -190,7 +190,8 @@ DECLARE
 	last bigint;
 	given bigint;
 BEGIN
-	IF NOT EXISTS (SELECT FROM billing.invoice i WHERE i.number IS NULL) THEN
+	-- the least of an index: EXISTS may read all invoices that have their number
+	IF (SELECT min(i.period_end) FROM billing.invoice i WHERE i.number IS NULL) IS NULL THEN
 		RETURN false;
 	END IF;
 	SELECT n.last_number INTO last FROM billing.number_series n WHERE n.series = 'invoice' FOR UPDATE SKIP LOCKED;

@@ -1,6 +1,6 @@
 -- The timers: every step that is due is applied, in the order of the instants, sets at a time.
 --
--- A subject (an account; a subscription: 55_lifecycle_subscription.sql) keeps where its chain stands: the version of its policy, its
+-- A subject (an account; a subscription, a package: the files beside this one) keeps where its chain stands: the version of its policy, its
 -- anchor, the last step applied, the effective instant of the last step that does not count back, and the next
 -- instant.  Due is what has next_at < at: next_at itself is the last instant to pay.  Rows that others hold are
 -- passed over until the next ring; what was locked is looked at again, so a payment that was first wins.
@@ -76,6 +76,9 @@ DECLARE
 	versions bigint[];
 	done bigint;
 	suspended_ids bigint[];
+	released_ids bigint[];
+	released_due timestamptz[];
+	released_at timestamptz[];
 BEGIN
 	IF EXISTS (SELECT FROM billing.lifecycle_override o WHERE o.subject = 'account') THEN
 		done := billing._hold_accounts(at, through);
@@ -147,7 +150,13 @@ BEGIN
 		FROM taken t WHERE t.kind IS NOT NULL
 		ON CONFLICT DO NOTHING
 	)
-	SELECT (SELECT count(*) FROM noted), array_agg(t.account_id) FILTER (WHERE t.state = 'suspended' AND t.was = 'overdue') INTO done, suspended_ids FROM taken t;
+	SELECT (SELECT count(*) FROM noted), array_agg(t.account_id) FILTER (WHERE t.state = 'suspended' AND t.was = 'overdue'),
+		array_agg(t.account_id) FILTER (WHERE t.action = 'release'), array_agg(t.due_at) FILTER (WHERE t.action = 'release'),
+		array_agg(t.effective) FILTER (WHERE t.action = 'release')
+	INTO done, suspended_ids, released_ids, released_due, released_at FROM taken t;
+	IF released_ids IS NOT NULL THEN
+		PERFORM billing._release_subscriptions(released_ids, released_due, released_at, at);
+	END IF;
 	IF suspended_ids IS NOT NULL AND EXISTS (SELECT FROM billing.plan p WHERE p.overdue_policy IS NOT NULL) THEN
 		PERFORM billing._suspend_subscriptions(suspended_ids, at);
 	END IF;
@@ -213,6 +222,7 @@ BEGIN
 	RETURN CASE subject
 		WHEN 'account' THEN billing._step_accounts(at, through, max_rows)
 		WHEN 'subscription' THEN billing._step_subscriptions(at, through, max_rows)
+		WHEN 'package' THEN billing._step_packages(at, through, max_rows)
 		WHEN 'invoice' THEN billing._step_invoices(at, through, max_rows) END;
 EXCEPTION WHEN OTHERS THEN
 	IF left(SQLSTATE, 2) IN ('25', '40', '53', '55', '57', '58') OR subject = 'invoice' THEN
@@ -225,6 +235,12 @@ EXCEPTION WHEN OTHERS THEN
 		WHERE s.next_at < _step_subjects.at AND s.next_at <= through
 			AND NOT billing._is_tried_later(s.account_id, 'account', s.account_id::text, _step_subjects.at)
 		ORDER BY s.next_at, s.account_id LIMIT 1 FOR NO KEY UPDATE OF s SKIP LOCKED;
+	ELSIF subject = 'package' THEN
+		SELECT c.account_id, c.package_id::text AS subject_id INTO culprit
+		FROM billing.package_chain c JOIN billing.account_state s USING (account_id)
+		WHERE c.next_at < _step_subjects.at AND c.next_at <= through
+			AND NOT billing._is_tried_later(c.account_id, 'package', c.package_id::text, _step_subjects.at)
+		ORDER BY c.next_at, c.account_id, c.package_id LIMIT 1 FOR NO KEY UPDATE OF s SKIP LOCKED;
 	ELSE
 		SELECT c.account_id, c.subscription_id::text AS subject_id INTO culprit
 		FROM billing.subscription_chain c JOIN billing.account_state s USING (account_id)
@@ -241,13 +257,14 @@ $fn$;
 COMMENT ON FUNCTION billing._step_subjects(text, timestamptz, timestamptz, integer) IS 'steps a batch of one kind of subject; returns how many were due';
 
 CREATE FUNCTION billing._due_subjects(after timestamptz) RETURNS TABLE (subject text, next_at timestamptz)
-LANGUAGE plpgsql STABLE ROWS 3
+LANGUAGE plpgsql STABLE ROWS 4
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 BEGIN
 	RETURN QUERY SELECT 'invoice', min(i.due_at) FROM billing.invoice i WHERE i.awaits_due AND i.due_at >= after
 		UNION ALL SELECT 'account', min(s.next_at) FROM billing.account_state s WHERE s.next_at >= after
-		UNION ALL SELECT 'subscription', min(c.next_at) FROM billing.subscription_chain c WHERE c.next_at >= after;
+		UNION ALL SELECT 'subscription', min(c.next_at) FROM billing.subscription_chain c WHERE c.next_at >= after
+		UNION ALL SELECT 'package', min(c.next_at) FROM billing.package_chain c WHERE c.next_at >= after;
 END
 $fn$;
 COMMENT ON FUNCTION billing._due_subjects(timestamptz) IS 'for each kind of subject the first instant, from one on, that something is due; NULL: nothing is';

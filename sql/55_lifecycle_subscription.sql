@@ -60,11 +60,12 @@ COMMENT ON FUNCTION billing._adopt_policies(bigint, bigint, timestamptz)
 	IS 'gives a subscription the chains of its plan''s policies; a policy that it has already stays in the version that it has';
 
 CREATE FUNCTION billing._next_chain_step(account_id bigint, subscription_id bigint, cause text) RETURNS timestamptz
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+BEGIN
 	-- What counts from the end waits while a renewal is to come: it may be placed after its instant.
-	SELECT n.due_at
+	RETURN (SELECT n.due_at
 	FROM billing.subscription_chain c
 	JOIN billing.subscription s USING (account_id, subscription_id)
 	JOIN billing.account a USING (account_id)
@@ -74,32 +75,37 @@ AS $fn$
 	WHERE c.account_id = _next_chain_step.account_id AND c.subscription_id = _next_chain_step.subscription_id AND c.cause = _next_chain_step.cause
 		AND t.state <> 'closed' AND s.state NOT IN ('provisioning', 'released', 'cancelled')
 		AND (c.since IS NOT NULL OR c.cause = 'expiry' AND s.paid_until < 'infinity' AND s.ended_at = 'infinity'
-			AND (s.renew_at IS NULL OR n.due_at < s.paid_until))
+			AND (s.renew_at IS NULL OR n.due_at < s.paid_until)));
+END
 $fn$;
 COMMENT ON FUNCTION billing._next_chain_step(bigint, bigint, text) IS 'when the next step of a subscription''s chain is due; NULL: none is to come as things stand';
 
 CREATE FUNCTION billing._set_next_steps(holders bigint[], ids bigint[]) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+BEGIN
 	UPDATE billing.subscription_chain c SET next_at = n.due_at
 	FROM unnest(holders, ids) u(account_id, subscription_id), billing.subscription_chain o
 	CROSS JOIN LATERAL (SELECT billing._next_chain_step(o.account_id, o.subscription_id, o.cause) AS due_at) n
 	WHERE c.account_id = u.account_id AND c.subscription_id = u.subscription_id
-		AND o.account_id = c.account_id AND o.subscription_id = c.subscription_id AND o.cause = c.cause AND c.next_at IS DISTINCT FROM n.due_at
+		AND o.account_id = c.account_id AND o.subscription_id = c.subscription_id AND o.cause = c.cause AND c.next_at IS DISTINCT FROM n.due_at;
+END
 $fn$;
 COMMENT ON FUNCTION billing._set_next_steps(bigint[], bigint[]) IS 'after what moves the end of these subscriptions, or where their chains stand, in the same transaction: sets next_at';
 
 CREATE FUNCTION billing._subscription_state(account_id bigint, subscription_id bigint) RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
-	SELECT CASE WHEN bool_or(t.action = 'release') THEN 'released' WHEN bool_or(t.action = 'suspend') THEN 'suspended'
+BEGIN
+	RETURN (SELECT CASE WHEN bool_or(t.action = 'release') THEN 'released' WHEN bool_or(t.action = 'suspend') THEN 'suspended'
 		WHEN bool_or(c.cause = 'expiry') THEN 'grace' ELSE 'active' END
 	FROM billing.subscription_chain c
 	JOIN billing.lifecycle l USING (lifecycle_id)
 	LEFT JOIN LATERAL billing.lifecycle_steps(l.rule) t ON t.step <= c.step
-	WHERE c.account_id = _subscription_state.account_id AND c.subscription_id = _subscription_state.subscription_id AND c.since IS NOT NULL
+	WHERE c.account_id = _subscription_state.account_id AND c.subscription_id = _subscription_state.subscription_id AND c.since IS NOT NULL);
+END
 $fn$;
 COMMENT ON FUNCTION billing._subscription_state(bigint, bigint) IS 'state of a subscription that has started and was not cancelled, from where its chains stand';
 
@@ -116,6 +122,30 @@ AS $fn$
 			AND (s.resource = _is_held.resource AND coalesce(t.argument, _is_held.kind) = _is_held.kind OR s.resource IS NULL AND t.argument = _is_held.kind))
 $fn$;
 COMMENT ON FUNCTION billing._is_held(bigint, text, text) IS 'is a resource held by the steps of a subscription that has not come back?';
+
+CREATE FUNCTION billing._pause_subscription(account_id bigint, subscription_id bigint, pause boolean, at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	IF NOT pause THEN
+		UPDATE billing.subscription_pause p SET paused_until = greatest(p.paused_from, _pause_subscription.at)
+		WHERE p.account_id = _pause_subscription.account_id AND p.subscription_id = _pause_subscription.subscription_id AND p.paused_until IS NULL;
+		RETURN;
+	END IF;
+	-- what ended at this very instant goes on, as an account's suspension does
+	UPDATE billing.subscription_pause p SET paused_until = NULL
+	WHERE p.account_id = _pause_subscription.account_id AND p.subscription_id = _pause_subscription.subscription_id
+		AND p.paused_from = (SELECT max(x.paused_from) FROM billing.subscription_pause x WHERE x.account_id = _pause_subscription.account_id
+			AND x.subscription_id = _pause_subscription.subscription_id AND x.paused_until = greatest(x.paused_from, _pause_subscription.at));
+	IF NOT FOUND THEN
+		INSERT INTO billing.subscription_pause (account_id, subscription_id, paused_from)
+		VALUES (_pause_subscription.account_id, _pause_subscription.subscription_id, _pause_subscription.at)
+		ON CONFLICT ON CONSTRAINT subscription_pause_pkey DO UPDATE SET paused_until = NULL;
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._pause_subscription(bigint, bigint, boolean, timestamptz) IS 'notes that a subscription is suspended from an instant on, or not any more';
 
 CREATE FUNCTION billing._refresh_subscription(account_id bigint, subscription_id bigint, resume text, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -145,6 +175,9 @@ BEGIN
 	END IF;
 	UPDATE billing.subscription w SET state = now_is, since = _refresh_subscription.at
 	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id AND w.state <> now_is;
+	IF (now_is = 'suspended') <> (s.state = 'suspended') THEN
+		PERFORM billing._pause_subscription(s.account_id, s.subscription_id, now_is = 'suspended', _refresh_subscription.at);
+	END IF;
 	IF now_is IN ('active', 'grace') AND s.auto_renew AND s.renew_at IS NULL AND s.renewal_failed_at IS NULL THEN
 		PERFORM billing._set_renew_at(s.account_id, s.subscription_id, _refresh_subscription.at);
 	END IF;
@@ -194,7 +227,7 @@ BEGIN
 	IF NOT EXISTS (SELECT FROM billing.plan p WHERE p.overdue_policy IS NOT NULL) THEN
 		RETURN;
 	END IF;
-	FOR c IN SELECT x.account_id, x.subscription_id, x.step, a.overdue_since, billing.lifecycle_resume(l.rule) AS resume
+	FOR c IN SELECT x.account_id, x.subscription_id, x.step, s.resource, a.overdue_since, billing.lifecycle_resume(l.rule) AS resume
 		FROM billing.subscription_chain x
 		JOIN billing.subscription s USING (account_id, subscription_id)
 		JOIN billing.account_state a USING (account_id)
@@ -214,6 +247,18 @@ BEGIN
 			CASE WHEN c.overdue_since IS NULL THEN 'resume' ELSE 'overdue' END, coalesce(c.overdue_since, eff), coalesce(c.overdue_since, eff), _turn_subscriptions.at,
 			CASE WHEN again THEN 'goes on: it was cleared and is overdue at one instant' END, 'overdue');
 		PERFORM billing._refresh_subscription(c.account_id, c.subscription_id, c.resume, eff);
+		IF again THEN
+			-- resources that came back by themselves at this instant do not
+			UPDATE billing.resource r SET state = x.state, since = x.at, held_by = 'subscription ' || c.subscription_id
+			FROM (SELECT DISTINCT ON (w.resource) w.resource, h.at, CASE h.action WHEN 'suspend' THEN 'suspended' ELSE 'restricted' END AS state
+				FROM billing.lifecycle_step h
+				JOIN billing.resource w ON w.account_id = h.account_id AND w.state = 'active' AND w.since = eff
+					AND (w.resource = c.resource AND coalesce(h.argument, w.kind) = w.kind OR c.resource IS NULL AND w.kind = h.argument)
+				WHERE h.account_id = c.account_id AND h.subject = 'subscription' AND h.subject_id = c.subscription_id::text AND h.cause = 'overdue'
+					AND h.action IN ('restrict', 'suspend') AND h.step <= c.step AND h.at >= c.overdue_since
+				ORDER BY w.resource, h.action = 'suspend' DESC, h.step_id) x
+			WHERE r.account_id = c.account_id AND r.resource = x.resource;
+		END IF;
 	END LOOP;
 END
 $fn$;
@@ -252,6 +297,31 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._suspend_subscriptions(bigint[], timestamptz)
 	IS 'accounts that were suspended before a subscription''s own policy says so: its further steps count from then';
+
+CREATE FUNCTION billing._release_subscriptions(ids bigint[], due timestamptz[], eff timestamptz[], at timestamptz) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	-- a plan with an overdue policy of its own has its own release
+	WITH gone AS (
+		UPDATE billing.subscription s
+		SET state = 'released', since = u.eff, ended_at = least(s.ended_at, u.eff), auto_renew = false, renew_at = NULL, renewal_failed_at = NULL, next_plan = NULL
+		FROM unnest(ids, due, eff) u(account_id, due_at, eff)
+		WHERE s.account_id = u.account_id AND s.state NOT IN ('released', 'cancelled') AND NOT EXISTS (SELECT FROM billing.subscription_chain c
+			WHERE c.account_id = s.account_id AND c.subscription_id = s.subscription_id AND c.cause = 'overdue' AND c.since IS NOT NULL)
+		RETURNING s.account_id, s.subscription_id, u.due_at, u.eff
+	), closed AS (
+		UPDATE billing.allowance w SET valid_until = greatest(w.valid_from, g.eff)
+		FROM gone g WHERE w.account_id = g.account_id AND w.subscription_id = g.subscription_id AND w.valid_until > g.eff
+	), stopped AS (
+		UPDATE billing.subscription_chain c SET next_at = NULL FROM gone g WHERE c.account_id = g.account_id AND c.subscription_id = g.subscription_id
+	)
+	INSERT INTO billing.lifecycle_step (account_id, subject, subject_id, action, due_at, at, applied_at, reason)
+	SELECT g.account_id, 'subscription', g.subscription_id::text, 'release', g.due_at, g.eff, _release_subscriptions.at, 'with the account' FROM gone g
+	ORDER BY g.account_id, g.subscription_id
+$fn$;
+COMMENT ON FUNCTION billing._release_subscriptions(bigint[], timestamptz[], timestamptz[], timestamptz)
+	IS 'subscriptions of accounts that are released end with them, with their allowances';
 
 CREATE FUNCTION billing._hold_subscriptions(at timestamptz, through timestamptz) RETURNS bigint
 LANGUAGE sql VOLATILE
@@ -354,6 +424,10 @@ BEGIN
 			renewal_failed_at = CASE WHEN t.state NOT IN ('released', 'cancelled') THEN s.renewal_failed_at END,
 			next_plan = CASE WHEN t.state NOT IN ('released', 'cancelled') THEN s.next_plan END
 		FROM taken t WHERE s.account_id = t.account_id AND s.subscription_id = t.subscription_id AND t.state <> t.was
+	), paused AS (
+		INSERT INTO billing.subscription_pause (account_id, subscription_id, paused_from)
+		SELECT t.account_id, t.subscription_id, t.effective FROM taken t WHERE t.state = 'suspended' AND t.was <> 'suspended'
+		ON CONFLICT ON CONSTRAINT subscription_pause_pkey DO UPDATE SET paused_until = NULL
 	), closed AS (
 		UPDATE billing.allowance w SET valid_until = greatest(w.valid_from, t.effective)
 		FROM taken t WHERE t.state IN ('released', 'cancelled') AND w.account_id = t.account_id AND w.subscription_id = t.subscription_id

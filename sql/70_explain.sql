@@ -33,6 +33,7 @@ DECLARE
 	seen record;
 	closes timestamptz;
 	places integer;
+	is_over boolean := false;
 BEGIN
 	SELECT * INTO STRICT c FROM billing.charges x
 	WHERE x.account_id = _explain_tariff.account_id AND x.charge_id = _explain_tariff.charge_id;
@@ -79,10 +80,15 @@ BEGIN
 				CASE WHEN seen.events > 0 THEN format(' from %s to %s', seen.first_at, seen.last_at) ELSE '' END, c.cycle_start,
 				CASE WHEN EXISTS (SELECT FROM billing._explain_deductions(c.account_id, c.charge_id)) THEN ', less what was deducted'
 					WHEN seen.events = 0 OR seen.quantity <> c.quantity THEN ', with events that could not be rated before' ELSE '' END) END;
+	IF seen.aggregation = 'max' THEN
+		RETURN QUERY SELECT 1, 'base', k.base, NULL::numeric, NULL::numeric, k.detail FROM billing._explain_peaks(c.account_id, c.charge_id) k;
+		is_over := EXISTS (SELECT FROM billing._explain_peaks(c.account_id, c.charge_id) k WHERE k.is_over);
+	END IF;
 	RETURN QUERY SELECT 2, 'price', NULL::numeric, NULL::numeric, NULL::numeric,
 		format('price %s: %s; %s counter of each %s, valid from %s%s', p.price_id, p.tariff, l.counter, l.scope, p.valid_from,
 			CASE WHEN billing._is_conditional(p.properties, p.weekdays, p.time_from, p.time_to)
-				THEN format(', for properties %s, weekdays %s, %s to %s', p.properties, p.weekdays, p.time_from, p.time_to) ELSE '' END);
+				THEN format(', for properties %s, weekdays %s, %s to %s', p.properties, p.weekdays, p.time_from, p.time_to) ELSE '' END
+			|| CASE WHEN p.options <> '{}' THEN format(', for options %s of plan %s', p.options, p.plan) ELSE '' END);
 	RETURN QUERY SELECT 3, 'counter before', coalesce(before.quantity, 0), NULL::numeric, before.exact,
 		format('in the %s from %s%s', l.counter, c.period_start,
 			CASE WHEN base IS NOT NULL THEN format(', on top of %s of the prices before it', base) ELSE '' END);
@@ -93,6 +99,9 @@ BEGIN
 		RETURN QUERY SELECT 4, 'counter carried on', 0::numeric, NULL::numeric, c.exact_amount,
 			format('billing.rate_between(tariff, %s, %s) in place of billing.rate_between(tariff, %s, %s)', base, before.quantity, old_base, before.quantity);
 	END IF;
+	IF is_over THEN
+		RETURN QUERY SELECT 4, 'above the cap', c.quantity, NULL::numeric, c.exact_amount, 'a peak above the cap makes the counter period free';
+	END IF;
 	-- tier 0 is what a tariff's min, max and digits change
 	RETURN QUERY SELECT 4, CASE WHEN t.tier = 0 THEN 'limits' ELSE format('tier %s', t.tier) END, t.quantity, t.price, t.amount,
 		CASE WHEN t.tier = 0 THEN 'the tariff''s min, max and digits'
@@ -100,7 +109,7 @@ BEGIN
 				CASE WHEN t.flat <> 0 THEN format(', flat %s', t.flat) ELSE '' END) END
 		FROM billing._tier_steps(p.tariff, CASE WHEN base IS NULL THEN before.quantity ELSE base + coalesce(before.quantity, 0) END,
 			coalesce(base, 0) + coalesce(before.quantity, 0) + c.quantity) t
-		WHERE NOT billing.tariff_each(p.tariff);
+		WHERE NOT billing.tariff_each(p.tariff) AND NOT is_over;
 	RETURN QUERY SELECT 5, 'counter after', coalesce(before.quantity, 0) + c.quantity, NULL::numeric, before.exact + c.exact_amount,
 		format('exact amount of this charge: %s', c.exact_amount);
 	RETURN QUERY SELECT 6, 'posted', NULL::numeric, NULL::numeric, c.amount,
@@ -206,7 +215,8 @@ BEGIN
 	END IF;
 	RETURN QUERY SELECT t.*, a.currency
 	FROM billing._tier_steps(p.tariff, used, CASE WHEN m.aggregation IN ('sum', 'count') THEN coalesce(used, 0) + quote.quantity
-		WHEN m.aggregation = 'max' THEN greatest(used, quote.quantity) ELSE quote.quantity END) t;
+		WHEN m.aggregation = 'max' THEN greatest(used, coalesce((SELECT billing._billed_peak(quote.quantity::numeric, r.base, r.cap, r.is_off, r.mode)
+			FROM billing._peak_rule(a.account_id, quote.meter, quote.region, '', quote.at) r), quote.quantity)) ELSE quote.quantity END) t;
 	IF NOT FOUND THEN -- such as a peak that is none
 		RETURN QUERY SELECT NULL::integer, NULL::numeric, NULL::numeric, 0::numeric, NULL::numeric, NULL::numeric, 0::numeric, 0::numeric, a.currency;
 	END IF;

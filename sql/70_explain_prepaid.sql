@@ -165,7 +165,9 @@ AS $fn$
 		SELECT u.event_time FROM c CROSS JOIN LATERAL billing._usage_of(c.cycle, c.account_id, c.account_id + 1) u
 		WHERE u.meter = c.meter AND u.region = c.region AND u.resource = c.resource AND billing._is_billed(u.properties, c.leaves_out)
 	), source AS MATERIALIZED (
-		SELECT s.*, f.*, billing._plan_times(c.account_id, f.plans) AS planned, coalesce(billing._suspended_times(c.account_id), '{}') AS suspended
+		SELECT s.*, f.*, billing._plan_times(c.account_id, f.plans) AS planned, coalesce(billing._suspended_times(c.account_id), '{}')
+			+ CASE s.source WHEN 'allowance' THEN billing._paused_times(c.account_id, (SELECT a.subscription_id FROM billing.allowance a
+				WHERE a.account_id = c.account_id AND a.allowance_id = s.source_id)) ELSE '{}' END AS suspended
 		FROM c
 		CROSS JOIN billing._sources(c.account_id) s
 		CROSS JOIN LATERAL billing._source_fits(c.account_id, s.source, s.source_id, c.meter, c.region, c.resource) f

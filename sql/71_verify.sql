@@ -84,7 +84,7 @@ AS $fn$
 			FROM billing.position o JOIN billing.price p USING (price_id)) r) o
 	-- what prices each event can not be told from the sum of their quantities
 	WHERE NOT billing.tariff_each(o.tariff)
-		AND o.exact_amount <> CASE WHEN o.base IS NULL AND o.tier_basis = 'whole' THEN billing._rate_uncovered(o.tariff, o.covered, o.quantity)
+		AND o.exact_amount <> CASE WHEN o.is_over THEN 0 WHEN o.base IS NULL AND o.tier_basis = 'whole' THEN billing._rate_uncovered(o.tariff, o.covered, o.quantity)
 			WHEN o.base IS NULL THEN billing.rate(o.tariff, o.quantity) ELSE billing.rate_between(o.tariff, o.base, o.quantity) END
 		AND NOT (o.closes_at = o.period_end AND o.exact_amount = 0 AND o.quantity = 0)
 		-- levels may have left it again, see 'window'
@@ -128,6 +128,8 @@ AS $fn$
 		-- of one that was deducted in part and has no price for the rest, that part
 		WHERE (w.account_id IS NULL OR w.quantity IS NOT NULL) AND billing._is_billed(u.properties, m.leaves_out)
 			AND NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = u.account_id AND billing.cycle_of(u.arrived, u.event_time) >= q.from_cycle)
+	), peak AS MATERIALIZED ( -- billing._verify_peaks() looks at those with a base
+		SELECT DISTINCT r.account_id, r.meter FROM billing._peak_rules(-9223372036854775808, 9223372036854775807) r
 	)
 	SELECT 'usage and charges', coalesce(u.account_id, c.account_id),
 		format('%s in "%s" by "%s": usage %s, charges %s', coalesce(u.meter, c.meter), coalesce(u.region, c.region),
@@ -144,11 +146,11 @@ AS $fn$
 		format('%s: usage (%s, %s), positions (%s, %s)', coalesce(u.meter, o.meter), u.peak, u.last_at, o.peak, o.last_at)
 	FROM (SELECT s.account_id, s.meter, CASE s.aggregation WHEN 'max' THEN max(s.quantity) END AS peak,
 			CASE s.aggregation WHEN 'last' THEN max(s.event_time) END AS last_at
-		FROM settled s WHERE s.aggregation IN ('max', 'last') GROUP BY s.account_id, s.meter, s.aggregation) u
+		FROM settled s WHERE s.aggregation IN ('max', 'last') AND (s.account_id, s.meter) NOT IN (SELECT * FROM peak) GROUP BY s.account_id, s.meter, s.aggregation) u
 	FULL JOIN (SELECT o.account_id, l.meter, CASE m.aggregation WHEN 'max' THEN max(o.quantity) END AS peak,
 			CASE m.aggregation WHEN 'last' THEN max(o.last_event_time) END AS last_at
 		FROM billing.position o JOIN billing.price_line l USING (line_id) JOIN billing.meter m USING (meter)
-		WHERE m.aggregation IN ('max', 'last') GROUP BY o.account_id, l.meter, m.aggregation) o
+		WHERE m.aggregation IN ('max', 'last') AND (o.account_id, l.meter) NOT IN (SELECT * FROM peak) GROUP BY o.account_id, l.meter, m.aggregation) o
 		ON o.account_id = u.account_id AND o.meter = u.meter
 	WHERE (u.peak, u.last_at) IS DISTINCT FROM (o.peak, o.last_at)
 	UNION ALL
@@ -306,11 +308,13 @@ BEGIN
 		UNION ALL SELECT * FROM billing._verify_ledger()
 		UNION ALL SELECT * FROM billing._verify_positions()
 		UNION ALL SELECT * FROM billing._verify_usage()
+		UNION ALL SELECT * FROM billing._verify_peaks()
 		UNION ALL SELECT * FROM billing._verify_invoices()
 		UNION ALL SELECT * FROM billing._verify_caps()
 		UNION ALL SELECT * FROM billing._verify_packages()
 		UNION ALL SELECT * FROM billing._verify_lifecycle()
 		UNION ALL SELECT * FROM billing._verify_subscription_chains()
+		UNION ALL SELECT * FROM billing._verify_package_chains()
 		UNION ALL SELECT * FROM billing._verify_orders()
 		UNION ALL SELECT * FROM billing._verify_deferred()
 		UNION ALL SELECT * FROM billing._verify_subscriptions();

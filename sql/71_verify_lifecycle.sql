@@ -94,8 +94,28 @@ AS $fn$
 		LEFT JOIN mark m ON m.account_id = c.account_id AND m.subject_id = c.subscription_id::text AND m.cause = c.cause
 	)
 	SELECT 'subscription state', s.account_id, format('subscription %s is %s, its chains say %s', s.subscription_id, s.state, w.state)
-	FROM billing.subscription s CROSS JOIN LATERAL (SELECT billing._subscription_state(s.account_id, s.subscription_id) AS state) w
+	FROM billing.subscription s
+	LEFT JOIN (SELECT DISTINCT h.account_id, h.subject_id FROM billing.lifecycle_step h WHERE h.subject = 'subscription' AND h.action = 'release' AND h.cause IS NULL) h
+		ON h.account_id = s.account_id AND h.subject_id = s.subscription_id::text
+	CROSS JOIN LATERAL (SELECT CASE WHEN h.account_id IS NOT NULL THEN 'released' ELSE billing._subscription_state(s.account_id, s.subscription_id) END AS state) w
 	WHERE s.state NOT IN ('provisioning', 'cancelled') AND s.state <> w.state
+	UNION ALL
+	SELECT 'subscription and account', s.account_id, format('subscription %s is %s, the account is released', s.subscription_id, s.state)
+	FROM billing.subscription s JOIN billing.account_state a USING (account_id)
+	WHERE a.state = 'released' AND s.state NOT IN ('released', 'cancelled') AND NOT EXISTS (SELECT FROM chain c
+		WHERE c.account_id = s.account_id AND c.subscription_id = s.subscription_id AND c.cause = 'overdue')
+	UNION ALL
+	SELECT 'pause', s.account_id, format('subscription %s is %s, %s pauses that have not ended', s.subscription_id, s.state, coalesce(p.open, 0))
+	FROM billing.subscription s
+	LEFT JOIN (SELECT p.account_id, p.subscription_id, count(*) AS open FROM billing.subscription_pause p WHERE p.paused_until IS NULL GROUP BY 1, 2) p
+		USING (account_id, subscription_id)
+	WHERE s.state IN ('provisioning', 'active', 'grace', 'suspended') AND coalesce(p.open, 0) <> CASE s.state WHEN 'suspended' THEN 1 ELSE 0 END
+	UNION ALL
+	-- a term that was paid after its start, by a renewal
+	SELECT 'late renewal', t.account_id, format('subscription %s: renewed at %s, its term %s starts at %s, and no pause says so', t.subscription_id, o.at, t.term, t.term_start)
+	FROM billing.subscription_term t JOIN billing.purchase o USING (account_id, order_id)
+	WHERE o.kind = 'renewal' AND o.at > t.term_start
+		AND NOT billing._paused_times(t.account_id, t.subscription_id) @> tstzrange(t.term_start, least(o.at, t.term_end))
 	UNION ALL
 	SELECT 'subscription chain', c.account_id, format('subscription %s, %s: since %s and step %s, history says %s, since %s and step %s', c.subscription_id, c.cause,
 		c.since, c.step, coalesce(c.last, 'nothing'), c.told_since, c.steps_taken)
@@ -119,3 +139,33 @@ AS $fn$
 	WHERE c.cause = 'overdue' AND c.state NOT IN ('provisioning', 'released', 'cancelled') AND c.account_state <> 'closed' AND c.since IS DISTINCT FROM c.overdue_since
 $fn$;
 COMMENT ON FUNCTION billing._verify_subscription_chains() IS 'part of billing.verify(): states and chains of steps of subscriptions against history, policies and debt';
+
+CREATE FUNCTION billing._verify_package_chains() RETURNS TABLE (problem text, account_id bigint, detail text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $fn$
+	WITH chain AS MATERIALIZED (
+		SELECT c.*, p.offer, p.valid_until, p.bought_at, a.currency, l.policy, l.rule,
+			(SELECT coalesce(max(h.step), 0) FROM billing.lifecycle_step h WHERE h.account_id = c.account_id AND h.subject = 'package' AND h.subject_id = c.package_id::text
+				AND h.action <> 'hold') AS steps_taken,
+			billing._next_package_step(c.account_id, c.package_id) AS due_at
+		FROM billing.package_chain c
+		JOIN billing.package p USING (account_id, package_id)
+		JOIN billing.account a USING (account_id)
+		JOIN billing.lifecycle l USING (lifecycle_id)
+	)
+	SELECT 'package chain', c.account_id, format('package %s stands at step %s, history says %s', c.package_id, c.step, c.steps_taken)
+	FROM chain c WHERE c.step <> c.steps_taken
+	UNION ALL
+	SELECT 'package next step', c.account_id, format('package %s: at %s, its policy says %s', c.package_id, c.next_at, c.due_at)
+	FROM chain c
+	WHERE c.next_at IS DISTINCT FROM c.due_at
+		AND NOT EXISTS (SELECT FROM billing.lifecycle_override o
+			WHERE o.account_id = c.account_id AND o.subject = 'package' AND o.subject_id = c.package_id::text AND o.until = c.next_at AND o.until > c.due_at)
+	UNION ALL
+	SELECT 'package policy', c.account_id, format('package %s follows "%s", which its offer "%s" does not name', c.package_id, c.policy, c.offer)
+	FROM chain c
+	WHERE NOT EXISTS (SELECT FROM billing.package_offer o WHERE o.offer = c.offer AND o.currency = c.currency AND o.valid_from <= c.bought_at AND o.expiry_policy = c.policy)
+$fn$;
+COMMENT ON FUNCTION billing._verify_package_chains() IS 'part of billing.verify(): chains of steps of packages against history and policies';

@@ -69,9 +69,18 @@ AS $fn$
 	JOIN (SELECT t.account_id, t.subscription_id, sum(t.money) AS money, sum(t.voucher_amount) AS voucher_amount
 		FROM billing.subscription_term t GROUP BY 1, 2) t USING (account_id, subscription_id)
 	LEFT JOIN (SELECT o.account_id, o.subject_id AS subscription_id, sum(o.money) AS money, sum(o.voucher_amount) AS voucher_amount
-		FROM billing.purchase o WHERE o.subject = 'subscription' AND o.kind IN ('purchase', 'renewal', 'upgrade') GROUP BY 1, 2) o
+		FROM billing.purchase o WHERE o.subject = 'subscription' AND o.kind IN ('purchase', 'renewal', 'upgrade', 'change') GROUP BY 1, 2) o
 		USING (account_id, subscription_id)
 	WHERE (t.money, t.voucher_amount) IS DISTINCT FROM (o.money, o.voucher_amount)
+	UNION ALL
+	SELECT 'options', s.account_id, format('subscription %s: %s, last of its spans %s until %s, of %s', s.subscription_id, s.options, c.options, c.valid_until, c.spans)
+	FROM billing.subscription s
+	LEFT JOIN (SELECT c.account_id, c.subscription_id, count(*) AS spans, min(c.valid_from) AS since, max(c.valid_until) AS valid_until,
+			(array_agg(c.options ORDER BY c.valid_from DESC))[1] AS options, bool_and(c.follows) AS is_gapless
+		FROM (SELECT o.*, o.valid_from = lag(o.valid_until, 1, o.valid_from) OVER (PARTITION BY o.account_id, o.subscription_id ORDER BY o.valid_from) AS follows
+			FROM billing.subscription_options o) c
+		GROUP BY 1, 2) c USING (account_id, subscription_id)
+	WHERE (c.since, c.valid_until, c.options, c.is_gapless) IS DISTINCT FROM ('-infinity', 'infinity', s.options, true)
 	UNION ALL
 	SELECT 'terms and payments', t.account_id, format('subscription %s, term %s: (%s, voucher %s, list price %s), its payments (%s, voucher %s, list price %s)',
 		t.subscription_id, t.term, t.money, t.voucher_amount, t.list_price, y.money, y.voucher_amount, y.list_price)
@@ -156,4 +165,4 @@ AS $fn$
 		AND NOT EXISTS (SELECT FROM billing.purchase o JOIN billing.charge c ON c.account_id = o.account_id AND c.source = 'fee' AND c.source_id = o.order_id
 			WHERE o.account_id = s.account_id AND o.subject = 'subscription' AND o.subject_id = s.subscription_id AND c.cycle >= h.timers_through)
 $fn$;
-COMMENT ON FUNCTION billing._verify_subscriptions() IS 'part of billing.verify(): terms, allowances, renewals and ends of subscriptions';
+COMMENT ON FUNCTION billing._verify_subscriptions() IS 'part of billing.verify(): terms, options, allowances, renewals and ends of subscriptions';

@@ -102,6 +102,9 @@
 /* sql/42_resource.sql: a paid plan waits for that resource */
 #define ERRCODE_BILLING_PLAN_WAITS MAKE_SQLSTATE('U', 'B', '0', '6', '8')
 
+/* sql/47_subscription_configure.sql: an option is less than the one that it has to reach */
+#define ERRCODE_BILLING_OPTION_BELOW_ANOTHER MAKE_SQLSTATE('U', 'B', '0', '7', '0')
+
 /* UBT: the tariff type. A quantity beyond a tariff's hard last tier */
 #define ERRCODE_BILLING_TARIFF_LIMIT MAKE_SQLSTATE('U', 'B', 'T', '0', '1')
 

@@ -18,7 +18,8 @@ INSERT INTO billing.lifecycle (policy, rule) VALUES
 	('plan', 'notice 7 days before, downgrade free after 7 days, suspend immediately, notice 7 days before release, notice 1 day before release, release after 60 days'),
 	('defender', 'suspend after 24 hours, notice 1 day before release, release after 7 days'),
 	('elastic_arrears', 'restrict elastic immediately, resume auto'),
-	('elastic_expiry', 'notice 7 days before, suspend protection immediately, notice 1 day before release, release after 7 days at 00:00');
+	('elastic_expiry', 'notice 7 days before, suspend protection immediately, notice 1 day before release, release after 7 days at 00:00'),
+	('package', 'notice 7 days before');
 
 -- named so that it comes after the guard: what is refused warns of nothing
 CREATE TRIGGER lifecycle_warn BEFORE INSERT OR UPDATE ON billing.lifecycle
@@ -78,6 +79,40 @@ COMMENT ON COLUMN billing.subscription_chain.since IS 'anchor: from when the acc
 COMMENT ON COLUMN billing.subscription_chain.step IS 'last step applied; 0: none yet';
 COMMENT ON COLUMN billing.subscription_chain.applied_at IS 'effective instant of the last step applied that does not count back';
 COMMENT ON COLUMN billing.subscription_chain.next_at IS 'last instant to pay before the next step; NULL: none is to come';
+
+CREATE TABLE billing.package_chain (
+	account_id bigint NOT NULL,
+	package_id bigint NOT NULL,
+	lifecycle_id bigint NOT NULL REFERENCES billing.lifecycle (lifecycle_id),
+	step integer NOT NULL DEFAULT 0,
+	applied_at timestamptz,
+	next_at timestamptz,
+	PRIMARY KEY (account_id, package_id),
+	FOREIGN KEY (account_id, package_id) REFERENCES billing.package
+) WITH (fillfactor = 70);
+CREATE INDEX package_chain_next ON billing.package_chain (next_at, account_id) WHERE next_at IS NOT NULL;
+COMMENT ON TABLE billing.package_chain IS 'where the steps of packages stand whose offer has an expiry policy; they count from the end of their validity';
+COMMENT ON COLUMN billing.package_chain.account_id IS 'the account';
+COMMENT ON COLUMN billing.package_chain.package_id IS 'the package';
+COMMENT ON COLUMN billing.package_chain.lifecycle_id IS 'version of the policy that it was bought with';
+COMMENT ON COLUMN billing.package_chain.step IS 'last step applied; 0: none yet';
+COMMENT ON COLUMN billing.package_chain.applied_at IS 'effective instant of the last step applied that does not count back';
+COMMENT ON COLUMN billing.package_chain.next_at IS 'when the next step is due; NULL: none is to come';
+
+CREATE TABLE billing.subscription_pause (
+	account_id bigint NOT NULL,
+	subscription_id bigint NOT NULL,
+	paused_from timestamptz NOT NULL,
+	paused_until timestamptz CHECK (paused_until >= paused_from),
+	PRIMARY KEY (account_id, subscription_id, paused_from),
+	FOREIGN KEY (account_id, subscription_id) REFERENCES billing.subscription
+);
+COMMENT ON TABLE billing.subscription_pause
+	IS 'when a subscription gave nothing though a paid term covers it: suspended by a step of its own, or over until a renewal that came late; usage of these times is out of plan';
+COMMENT ON COLUMN billing.subscription_pause.account_id IS 'the account';
+COMMENT ON COLUMN billing.subscription_pause.subscription_id IS 'the subscription';
+COMMENT ON COLUMN billing.subscription_pause.paused_from IS 'effective instant of the step that suspended it, or the end of what was paid';
+COMMENT ON COLUMN billing.subscription_pause.paused_until IS 'first instant at which it gave something again; NULL: it gives nothing';
 
 CREATE TABLE billing.lifecycle_override (
 	account_id bigint NOT NULL REFERENCES billing.account,

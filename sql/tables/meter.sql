@@ -10,7 +10,7 @@ CREATE TABLE billing.meter (
 	by_valid_days boolean NOT NULL DEFAULT false,
 	unique_property text,
 	time_unit text NOT NULL DEFAULT 'hour'
-		CONSTRAINT meter_time_unit_is_known CHECK (time_unit IN ('second', 'minute', 'hour', 'day', 'period')),
+		CONSTRAINT meter_time_unit_is_known CHECK (time_unit IN ('second', 'minute', 'hour', 'day', 'period', 'highest')),
 	leaves_out jsonb CONSTRAINT meter_leaves_out_is_an_object_that_names_something CHECK (jsonb_typeof(leaves_out) = 'object' AND leaves_out <> '{}')
 );
 COMMENT ON TABLE billing.meter IS 'catalogue: what is measured';
@@ -23,7 +23,7 @@ COMMENT ON COLUMN billing.meter.percent IS 'of percentile: 95 drops floor(n * 5 
 COMMENT ON COLUMN billing.meter.top_days IS 'of peak_mean: so many highest days; NULL: all days with usage above 0';
 COMMENT ON COLUMN billing.meter.by_valid_days IS 'of percentile and peak_mean: times the days with usage above 0, divided by the days of the period';
 COMMENT ON COLUMN billing.meter.unique_property IS 'of unique: the property whose different values are counted; NULL: the different resources';
-COMMENT ON COLUMN billing.meter.time_unit IS 'of time_weighted: the quantity is level times seconds, divided by one of these, a day being 24 hours; period: by the counter period, so that it is the mean level';
+COMMENT ON COLUMN billing.meter.time_unit IS 'of time_weighted: the quantity is level times seconds, divided by one of these, a day being 24 hours; period: by the counter period, so that it is the mean level; highest: no time at all, but the highest level of each region and resource that holds in the period, added up';
 COMMENT ON COLUMN billing.meter.leaves_out
 	IS 'usage whose properties hold all of these is never billed, such as {"attack": true}: it is kept, and shown by billing.unbilled_usage; NULL: nothing is left out';
 

@@ -24,6 +24,7 @@ CREATE TABLE billing.package_offer (
 	starts text NOT NULL DEFAULT 'now' CONSTRAINT package_offer_starts_is_known CHECK (starts IN ('now', 'day', 'month')),
 	priority integer NOT NULL DEFAULT 0,
 	low_at numeric,
+	expiry_policy text COLLATE "C",
 	CONSTRAINT package_offer_low_at_is_below_its_size CHECK (low_at > 0 AND low_at < size),
 	PRIMARY KEY (offer, currency, valid_from)
 );
@@ -51,6 +52,7 @@ COMMENT ON COLUMN billing.package_offer.month_end IS 'what a month that lacks th
 COMMENT ON COLUMN billing.package_offer.starts IS 'where its validity starts: now (the second of purchase), day (00:00 of that day) or month (00:00 of its first)';
 COMMENT ON COLUMN billing.package_offer.priority IS 'higher is deducted from first, before the nearest end';
 COMMENT ON COLUMN billing.package_offer.low_at IS 'a notice is written once no more than this is left of a package; billing.set_low_package() sets it for one; NULL: none is';
+COMMENT ON COLUMN billing.package_offer.expiry_policy IS 'lifecycle policy of the end of its packages, of notices only, such as package; NULL: nobody is told';
 
 CREATE TABLE billing.package_coverage (
 	offer text COLLATE "C" NOT NULL,
@@ -69,6 +71,8 @@ CREATE TRIGGER package_offer_meter BEFORE INSERT OR UPDATE ON billing.package_of
 	FOR EACH ROW EXECUTE FUNCTION billing._check_prepaid_meter();
 CREATE TRIGGER package_coverage_meter BEFORE INSERT OR UPDATE ON billing.package_coverage
 	FOR EACH ROW EXECUTE FUNCTION billing._check_prepaid_meter();
+CREATE TRIGGER package_offer_check BEFORE INSERT OR UPDATE ON billing.package_offer
+	FOR EACH ROW EXECUTE FUNCTION billing._check_offer();
 CREATE TRIGGER package_offer_guard BEFORE UPDATE OR DELETE ON billing.package_offer
 	FOR EACH ROW EXECUTE FUNCTION billing._guard_offer();
 CREATE TRIGGER package_coverage_guard BEFORE INSERT OR UPDATE OR DELETE ON billing.package_coverage

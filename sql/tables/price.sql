@@ -12,7 +12,8 @@ CREATE TABLE billing.price_line (
 	time_from time NOT NULL,
 	time_to time NOT NULL,
 	greatest_of text COLLATE "C" NOT NULL,
-	UNIQUE (meter, region, plan, currency, counter, post, scope, properties, weekdays, time_from, time_to, greatest_of)
+	options jsonb NOT NULL,
+	UNIQUE (meter, region, plan, options, currency, counter, post, scope, properties, weekdays, time_from, time_to, greatest_of)
 );
 COMMENT ON TABLE billing.price_line
 	IS 'price rows that take over from one another share a line: what one line of an invoice shows; made when a price is inserted';
@@ -29,6 +30,7 @@ COMMENT ON COLUMN billing.price_line.weekdays IS 'the weekdays of its price rows
 COMMENT ON COLUMN billing.price_line.time_from IS 'where the hours of its price rows begin';
 COMMENT ON COLUMN billing.price_line.time_to IS 'where they end';
 COMMENT ON COLUMN billing.price_line.greatest_of IS 'the group of which only the highest is charged; '''' none';
+COMMENT ON COLUMN billing.price_line.options IS 'the options of the plan that its price rows ask for';
 
 CREATE TABLE billing.price (
 	price_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -50,11 +52,12 @@ CREATE TABLE billing.price (
 	tier_basis text NOT NULL DEFAULT 'uncovered' CONSTRAINT price_tier_basis_is_known CHECK (tier_basis IN ('uncovered', 'whole')),
 	counter_on_change text NOT NULL DEFAULT 'restart'
 		CONSTRAINT price_counter_on_change_is_known CHECK (counter_on_change IN ('restart', 'carry')),
+	options jsonb NOT NULL DEFAULT '{}' CONSTRAINT price_options_are_an_object CHECK (jsonb_typeof(options) = 'object'),
 	line_id bigint NOT NULL REFERENCES billing.price_line,
-	UNIQUE (meter, region, plan, currency, account_id, valid_from, properties, weekdays, time_from, time_to)
+	UNIQUE (meter, region, plan, options, currency, account_id, valid_from, properties, weekdays, time_from, time_to)
 );
 COMMENT ON TABLE billing.price
-	IS 'catalogue: a tariff valid from an instant; the most specific row in force wins: own account before everyone, named plan before any, named region before any, then more properties, fewer weekdays, fewer hours';
+	IS 'catalogue: a tariff valid from an instant; the most specific row in force wins: own account before everyone, named plan before any, more options of it, named region before any, then more properties, fewer weekdays, fewer hours';
 COMMENT ON COLUMN billing.price.price_id IS 'number of the price, also the source_id of its charges';
 COMMENT ON COLUMN billing.price.meter IS 'what it prices';
 COMMENT ON COLUMN billing.price.region IS 'region of the usage; '''' any';
@@ -75,6 +78,7 @@ COMMENT ON COLUMN billing.price.greatest_of IS 'name of a group of prices of whi
 COMMENT ON COLUMN billing.price.tier_basis IS 'what decides the tier of usage that no allowance or package covers: uncovered, that usage alone; whole, all usage of the counter period, what is covered first';
 COMMENT ON COLUMN billing.price.counter_on_change
 	IS 'where it takes over inside a counter period: restart begins a counter of its own, carry goes on from where those of its line before it stand, in the order of valid_from, back to the last that restarted; for meters of aggregation sum and count';
+COMMENT ON COLUMN billing.price.options IS 'for usage at a time when the options of that term''s subscription hold all of these: {"by": "traffic"}; {} any';
 COMMENT ON COLUMN billing.price.line_id IS 'its line, set when it is inserted';
 
 CREATE TABLE billing.rated_price (

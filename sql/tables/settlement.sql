@@ -60,6 +60,7 @@ CREATE TABLE billing.position (
 	period_end timestamptz NOT NULL,
 	quantity numeric NOT NULL,
 	covered numeric NOT NULL DEFAULT 0,
+	is_over boolean NOT NULL DEFAULT false,
 	last_event_time timestamptz,
 	last_event_key text COLLATE "C",
 	exact_amount numeric NOT NULL,
@@ -78,6 +79,7 @@ COMMENT ON COLUMN billing.position.price_id IS 'the price that was in force';
 COMMENT ON COLUMN billing.position.period_end IS 'end of the counter period';
 COMMENT ON COLUMN billing.position.quantity IS 'quantity so far, by the meter''s aggregation';
 COMMENT ON COLUMN billing.position.covered IS 'of a price by the whole usage: what allowances and packages have covered, which counts for its tier';
+COMMENT ON COLUMN billing.position.is_over IS 'a peak was above a cap that makes the counter period free: it costs nothing, whatever the quantity';
 COMMENT ON COLUMN billing.position.last_event_time IS 'of a last meter: the event that gave the quantity';
 COMMENT ON COLUMN billing.position.last_event_key IS 'of a last meter: the event that gave the quantity';
 COMMENT ON COLUMN billing.position.exact_amount IS 'the tariff of the quantity, exact';

@@ -29,7 +29,7 @@ COMMENT ON COLUMN billing.subscription.plan IS 'the plan of the last paid term; 
 COMMENT ON COLUMN billing.subscription.region IS 'region that its fee was chosen by';
 COMMENT ON COLUMN billing.subscription.resource IS 'the resource whose usage its allowances cover; NULL: all of the account''s';
 COMMENT ON COLUMN billing.subscription.quantity IS 'how many pieces';
-COMMENT ON COLUMN billing.subscription.options IS 'options that its fee was chosen by';
+COMMENT ON COLUMN billing.subscription.options IS 'options as they were chosen last; from when on each holds stands in billing.subscription_options';
 COMMENT ON COLUMN billing.subscription.fee IS 'list price of one term of all pieces, by its last order';
 COMMENT ON COLUMN billing.subscription.state IS 'provisioning, active, grace, suspended, released or cancelled';
 COMMENT ON COLUMN billing.subscription.since IS 'since when it is in that state';
@@ -72,6 +72,27 @@ COMMENT ON COLUMN billing.subscription_term.list_price IS 'its share of the list
 COMMENT ON COLUMN billing.subscription_term.money IS 'what the wallet paid for it, with upgrades';
 COMMENT ON COLUMN billing.subscription_term.voucher_amount IS 'what vouchers paid for it, with upgrades';
 COMMENT ON COLUMN billing.subscription_term.order_id IS 'the order that paid it first';
+
+CREATE TABLE billing.subscription_options (
+	account_id bigint NOT NULL,
+	subscription_id bigint NOT NULL,
+	valid_from timestamptz NOT NULL,
+	valid_until timestamptz NOT NULL,
+	options jsonb NOT NULL CHECK (jsonb_typeof(options) = 'object'),
+	plan text COLLATE "C" REFERENCES billing.plan,
+	decided_at timestamptz NOT NULL,
+	PRIMARY KEY (account_id, subscription_id, valid_from),
+	FOREIGN KEY (account_id, subscription_id) REFERENCES billing.subscription,
+	CHECK (valid_from < valid_until)
+);
+COMMENT ON TABLE billing.subscription_options IS 'which options a subscription has from when to when, [valid_from, valid_until), one following the other; what is over never changes';
+COMMENT ON COLUMN billing.subscription_options.account_id IS 'the account';
+COMMENT ON COLUMN billing.subscription_options.subscription_id IS 'the subscription';
+COMMENT ON COLUMN billing.subscription_options.valid_from IS 'from when on, by event_time; -infinity: those that it was bought with';
+COMMENT ON COLUMN billing.subscription_options.valid_until IS 'to before when; infinity: until they are changed';
+COMMENT ON COLUMN billing.subscription_options.options IS 'the options';
+COMMENT ON COLUMN billing.subscription_options.plan IS 'the plan of then, where an upgrade has given the term another one since; NULL: that of the term';
+COMMENT ON COLUMN billing.subscription_options.decided_at IS 'when they were chosen; those that it was bought with: when it started';
 
 CREATE TABLE billing.allowance (
 	account_id bigint NOT NULL,

@@ -251,7 +251,8 @@ SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, c
 	CASE WHEN a.account_id IS NULL THEN 'unknown account'
 		WHEN m.meter IS NULL THEN 'unknown meter'
 		WHEN billing._price_at(u.account_id, u.meter, u.region, u.resource, a.currency, u.properties, u.event_time, a.time_zone) IS NULL
-			THEN 'no price in ' || a.currency
+			THEN 'no price in ' || a.currency || CASE WHEN EXISTS (SELECT FROM billing.price p WHERE p.meter = u.meter AND p.currency = a.currency AND p.plan <> '')
+				THEN ' outside a paid term of its plan' ELSE '' END
 		ELSE 'will be rated with the next cycle' END AS reason
 FROM billing.unrated r
 JOIN billing.usage u USING (account_id, meter, event_key, event_time)

@@ -11,8 +11,16 @@ SELECT p.account_id, p.package_id, p.offer, p.meter, p.size, p.used, p.size - p.
 				WHERE s.account_id = p.account_id AND t.plan = ANY (p.requires_plan) AND s.state = 'active'
 					AND t.term_end > billing.cycle_start(b.cycle) AND t.term_start < billing.cycle_start(b.cycle + 1))
 			THEN 'no plan that it needs is active' END AS not_deducting,
-	p.renews, p.order_id, p.bought_at, p.low_at
+	p.renews, p.order_id, p.bought_at,
+	CASE p.state WHEN 'pending' THEN p.bought_at WHEN 'active' THEN p.valid_from WHEN 'expired' THEN p.valid_until
+		WHEN 'exhausted' THEN (SELECT n.at FROM billing.notice n WHERE n.account_id = p.account_id AND n.kind = 'package_exhausted' AND n.subject = 'package'
+			AND n.subject_id = p.package_id::text)
+		ELSE (SELECT max(o.at) FROM billing.purchase o WHERE o.account_id = p.account_id AND o.kind = 'refund' AND o.subject = 'package' AND o.subject_id = p.package_id)
+		END AS since,
+	CASE WHEN n.next_at IS NOT NULL THEN (SELECT t.action FROM billing.lifecycle l CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
+		WHERE l.lifecycle_id = n.lifecycle_id AND t.step = n.step + 1) END AS next_step, n.next_at, p.low_at
 FROM billing.package p CROSS JOIN billing.barrier b
+LEFT JOIN billing.package_chain n ON n.account_id = p.account_id AND n.package_id = p.package_id AND p.state NOT IN ('exhausted', 'refunded')
 WHERE b.mark = 'watermark';
 COMMENT ON VIEW billing.packages IS 'prepaid packages: what is left of them, to when, and why nothing is deducted';
 COMMENT ON COLUMN billing.packages.account_id IS 'the account';
@@ -34,4 +42,7 @@ COMMENT ON COLUMN billing.packages.not_deducting IS 'why usage of the open cycle
 COMMENT ON COLUMN billing.packages.renews IS 'the package that it took over from, or will';
 COMMENT ON COLUMN billing.packages.order_id IS 'the order that it was bought by';
 COMMENT ON COLUMN billing.packages.bought_at IS 'when it was bought';
+COMMENT ON COLUMN billing.packages.since IS 'since when it is in its state';
+COMMENT ON COLUMN billing.packages.next_step IS 'what the expiry policy of its offer does next';
+COMMENT ON COLUMN billing.packages.next_at IS 'when that is due';
 COMMENT ON COLUMN billing.packages.low_at IS 'a notice is written once no more than this is left of it; NULL: none is';

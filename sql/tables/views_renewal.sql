@@ -66,6 +66,16 @@ JOIN billing.lifecycle l USING (lifecycle_id)
 CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
 WHERE c.next_at IS NOT NULL AND t.step = c.step + 1
 UNION ALL
+SELECT c.account_id, 'package', c.package_id::text, t.action,
+	greatest(c.next_at, (SELECT max(o.until) FROM billing.lifecycle_override o
+		WHERE o.account_id = c.account_id AND o.subject = 'package' AND o.subject_id = c.package_id::text AND o.until > c.next_at)),
+	format('"%s" is valid until %s; %s of %s left', p.offer, p.valid_until, p.size - p.used, p.size)
+FROM billing.package_chain c
+JOIN billing.package p USING (account_id, package_id)
+JOIN billing.lifecycle l USING (lifecycle_id)
+CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
+WHERE c.next_at IS NOT NULL AND t.step = c.step + 1 AND p.state NOT IN ('exhausted', 'refunded')
+UNION ALL
 SELECT i.account_id, 'account', i.account_id::text, 'invoice due', i.due_at,
 	format('invoice %s of %s; unpaid then, the account is overdue', i.number, i.total)
 FROM billing.invoice i WHERE i.awaits_due

@@ -69,6 +69,15 @@ def period_start(counter, at, zone):
 
 # --- money ----------------------------------------------------------------------------------------------------
 
+def cut(x):
+    """A quotient as it is kept: itself, or its first 20 decimals if it has no last one."""
+    rest = x.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return x if rest == 1 else F(x.numerator * 10**20 // x.denominator, 10**20)
+
+
 def rounded(amount, decimals):
     """Half away from zero."""
     units = abs(amount) * 10**decimals
@@ -213,10 +222,14 @@ class Subscription:
     ended_at: datetime = FOREVER
     renew_at: datetime = None
     waits_for_money: bool = False
+    gaps: list = field(default_factory=list)  # [start, end): over, and renewed late
 
     @property
     def paid_until(self):
         return self.terms[-1][1]
+
+    def in_gap(self, at):
+        return any(start <= at < end for start, end in self.gaps)
 
 
 @dataclass
@@ -328,7 +341,7 @@ class Account:
 
     def has_plan(self, plans, at):
         """Grace is no paid term."""
-        return any(start <= at < min(end, s.ended_at) for s in self.subscriptions if s.plan.plan in plans for start, end in s.terms)
+        return any(start <= at < min(end, s.ended_at) and not s.in_gap(at) for s in self.subscriptions if s.plan.plan in plans for start, end in s.terms)
 
     def subscribe(self, at, plan, resource, terms, quantity, auto_renew, auto_voucher):
         p, codes = self.catalogue.plans[plan], set()
@@ -362,6 +375,7 @@ class Account:
             s.renew_at = max(instant(wall_time(s.paid_until, self.zone) - DAY, self.zone), s.terms[-1][0], at)
 
     def renew_plan(self, s, terms, auto_voucher, automatic, at):
+        end = s.paid_until
         try:
             self.order_terms("renewal", s, terms, auto_voucher, automatic, at)
         except Refused:
@@ -370,6 +384,8 @@ class Account:
             # the flag stays: each top-up tries it again
             s.renew_at, s.waits_for_money = None, True
             return
+        if end < at:
+            s.gaps.append((end, at))
         if s.paid_until > at:
             s.state = "active"
         self.plan_renewal(s, at)
@@ -706,6 +722,8 @@ class Account:
         if not source.valid_from <= row.at < source.valid_until:
             return None
         if isinstance(source, Allowance):
+            if source.subscription.in_gap(row.at):
+                return None
             fits = source.meter == row.meter and source.region in ("", row.region) and source.resource in (None, row.resource)
             return F(1) if fits else None
         if source.row.requires_plan and not self.has_plan(source.row.requires_plan, row.at):
@@ -718,15 +736,18 @@ class Account:
         used_up = {id(p): -1 for p in self.packages if p.is_used_up}
         steps, rests = [], []
         for number, row in enumerate(rows):
-            rest = row.quantity
+            rest, rest_units, last = row.quantity, row.quantity, F(1)
             for s in sources:
                 remaining = left.get(id(s), s.size - s.used)
                 factor = self.covers(s, row) if rest and remaining else None
                 if factor is None:
                     continue
-                units = min(rest * factor, remaining)
-                steps.append((row, s, units / factor, units))
-                rest -= units / factor
+                # exact from source to source of one factor; the quantity that a step tells is cut if it has no last decimal
+                wanted = rest_units if factor == last else rest * factor
+                units = min(wanted, remaining)
+                quantity = rest if wanted <= remaining else cut(remaining / factor)
+                steps.append((row, s, quantity, units))
+                rest, rest_units, last = rest - quantity, wanted - units, factor
                 left[id(s)] = remaining - units
                 if units == remaining:
                     used_up[id(s)] = number

@@ -19,7 +19,7 @@ SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'bi
 SELECT set_eq($$SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = prolang WHERE pronamespace = 'billing'::regnamespace AND lanname IN ('sql', 'plpgsql')
 	AND NOT coalesce(array_to_string(proconfig, ' '), '') ~ 'search_path=pg_catalog, pg_temp'$$,
 	$$VALUES ('billing._usage_of(integer,bigint,bigint)'::regprocedure), ('billing._is_conditional(jsonb,smallint[],time without time zone,time without time zone)'), ('billing._is_windowed(text)'), ('billing._windows(bigint,bigint,timestamptz)'), ('billing._package_scopes(bigint,bigint)'), ('billing._priced_term(bigint,text,timestamptz,timestamptz)'),
-	('billing._is_billed(jsonb,jsonb)'), ('billing._effective(timestamptz,timestamptz)'), ('billing._is_overdue(numeric,numeric,numeric,numeric)'),
+	('billing._is_billed(jsonb,jsonb)'), ('billing._peak_rules(bigint,bigint)'), ('billing._billed_peak(numeric,numeric,numeric,boolean,text)'), ('billing._effective(timestamptz,timestamptz)'), ('billing._is_overdue(numeric,numeric,numeric,numeric)'),
 	('billing._turns(numeric,numeric,numeric,numeric,text,timestamptz,numeric,timestamptz)')$$, 'SQL and PL/pgSQL functions pin their search_path, but for what is inlined');
 SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'billing'::regnamespace AND proname !~ '^_' AND prokind <> 'a'
 	AND 'key' = ANY (proargnames) AND NOT proargnames @> ARRAY['at'] AND proargnames[array_length(proargnames, 1)] <> 'at'$$, 'a call with a key ends in key, at');

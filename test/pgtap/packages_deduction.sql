@@ -129,7 +129,7 @@ SELECT billing.renew_subscription(20, (SELECT subscription_id FROM billing.subsc
 SELECT t.use(20, 'traffic', 100, '2023-09-13 00:30');
 SELECT t.use(20, 'traffic', 3, '2023-09-12 10:40');
 CALL billing.run('2023-09-14');
-SELECT is(t.used(20), '{68}', 'when it is paid again, deduction goes on, also for the time that was paid');
+SELECT is(t.used(20), '{65}', 'B1.6-55 when it is paid again deduction goes on, but not for what was used in the grace, whenever that arrives');
 SELECT billing.subscribe(21, 'personal', at => '2023-09-14');
 SELECT billing.purchase_package(21, 'E100', at => '2023-09-14');
 SELECT billing.cancel_subscription(21, (SELECT subscription_id FROM billing.subscriptions WHERE account_id = 21), at_term_end => false, at => '2023-09-14 10:30');
@@ -175,5 +175,15 @@ SELECT billing.purchase_package(24, 'W3', at => '2023-10-18 12:30');
 INSERT INTO billing.price (meter, currency, tariff) VALUES ('waits', 'USD', 'graduated: 1 beyond');
 CALL billing.run('2023-10-19');
 SELECT t.same('SELECT * FROM t.charges_of(24)', $$VALUES ('package', 1, 3, 3, 0), ('tariff', NULL::integer, 2, NULL::numeric, 2)$$, '(b-x) package start 00:00 of the day: usage of before the purchase that waits is covered');
+-- a package whose validity goes back to before its plan began, inside one hour
+INSERT INTO billing.package_offer (offer, meter, size, term, price, currency, starts, requires_plan) VALUES ('D10', 'traffic', 10, '1 month', 1, 'USD', 'day', '{basic}');
+SELECT billing.subscribe(25, 'basic', at => '2023-10-19 10:42:07');
+UPDATE billing.allowance SET size = 0 WHERE account_id = 25;
+SELECT billing.purchase_package(25, 'D10', at => '2023-10-19 10:50');
+SELECT t.use(25, 'traffic', 5, '2023-10-19 10:04:43');
+CALL billing.run('2023-10-19 12:00');
+SELECT is(t.used(25), '{0}', 'B1.3-25: usage of before the plan began is not deducted, in the same hour either');
+SELECT is(t.charged(25, 'traffic'), 0.5, 'it is postpaid');
+UPDATE billing.allowance SET size = 50 WHERE account_id = 25;
 SELECT t.verify_is_empty();
 SELECT * FROM finish();

@@ -71,8 +71,5 @@ SELECT t.verify_is_empty();
 SELECT t.same('SELECT term, order_id > 0, money, paid_from FROM billing.subscription_payment WHERE account_id = 2 ORDER BY term, order_id', $$VALUES (1, true, 31, '2023-01-01 00:00+00'::timestamptz),
 	(1, true, 11, '2023-01-21 00:00+00'), (1, true, 12, '2023-01-26 00:00+00'), (2, true, 31, '2023-02-01 00:00+00'), (2, true, 31, '2023-02-01 00:00+00'), (2, true, 62, '2023-02-01 00:00+00')$$,
 	'what each order paid for each term, and from when on');
-BEGIN;
-UPDATE billing.subscription_payment SET money = money - 1 WHERE account_id = 2 AND money = 12;
-SELECT t.same('SELECT problem FROM billing.verify() ORDER BY 1', $$VALUES ('payments and order'), ('terms and payments')$$, 'verify() sees a payment that is wrong');
-ROLLBACK;
+SELECT t.finds('UPDATE billing.subscription_payment SET money = money - 1 WHERE account_id = 2 AND money = 12', p) FROM unnest(ARRAY['payments and order', 'terms and payments']) p;
 SELECT * FROM finish();

@@ -30,7 +30,7 @@ CREATE TABLE t.call AS SELECT * FROM unnest(ARRAY[
 	$$SELECT billing.top_up(1, 5)$$, $$SELECT billing.top_up(1, 10, key => 'k')$$, $$SELECT billing.pay_out(1, 5)$$, $$SELECT billing.adjust(1, 5, 'x')$$, $$SELECT billing.write_off(1, 5, 'x')$$, $$SELECT billing.set_usage_cap(1, 'm', 5, 'notify', 'day')$$,
 	$$SELECT billing.record_usage(1, 'm', 1, event_time => '2020-02-01')$$, $$CALL billing.tick('2020-03-01')$$, $$CALL billing.settle('2020-03-01')$$, $$CALL billing.run('2020-03-01')$$,
 	$$SELECT * FROM billing.explain_charge(1, 1)$$, $$SELECT * FROM billing.quote(1, 'm', 1)$$, $$SELECT * FROM billing.verify()$$, $$SELECT * FROM billing.health()$$,
-	$$SELECT billing.grant_voucher(1, 5, '2030-01-01')$$, $$SELECT billing.subscribe(1, 'p')$$, $$SELECT billing.renew_subscription(1, 1)$$, $$SELECT billing.change_plan(1, 1, 'q')$$,
+	$$SELECT billing.grant_voucher(1, 5, '2030-01-01')$$, $$SELECT billing.subscribe(1, 'p')$$, $$SELECT billing.renew_subscription(1, 1)$$, $$SELECT billing.change_plan(1, 1, 'q')$$, $$SELECT billing.configure_subscription(1, 1, '{}')$$,
 	$$SELECT billing.set_subscription_auto_renew(1, 1, true)$$, $$SELECT billing.cancel_subscription(1, 1)$$, $$SELECT billing.refund_subscription(1, 1)$$,
 	$$SELECT billing.purchase_package(1, 'p')$$, $$SELECT billing.set_auto_renew(1, 1, true)$$, $$SELECT billing.bind_resource(1, 1, 'www')$$,
 	$$SELECT billing.refund_package(1, 1)$$, $$SELECT billing.change_package(1, 1, 'p')$$,

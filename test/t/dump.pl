@@ -21,7 +21,7 @@ INSERT INTO billing.meter VALUES ('prepaid', 'GB', 'sum');
 INSERT INTO billing.price (meter, currency, tariff) VALUES ('prepaid', 'USD', 'graduated: 0.1 up to 5, 0.05 beyond');
 INSERT INTO billing.plan (plan, currency, fee, term, expiry_policy) VALUES ('packed', 'USD', 1, '10 days', 'ours');
 INSERT INTO billing.plan_allowance (plan, meter, quantity) VALUES ('packed', 'prepaid', 2);
-INSERT INTO billing.package_offer (offer, meter, size, term, price, currency, auto_renew_discount, requires_plan) VALUES ('P', 'prepaid', 10, '20 days', 3, 'USD', 0.05, '{packed}');
+INSERT INTO billing.package_offer (offer, meter, size, term, price, currency, auto_renew_discount, requires_plan, expiry_policy) VALUES ('P', 'prepaid', 10, '20 days', 3, 'USD', 0.05, '{packed}', 'package');
 INSERT INTO billing.package_offer (offer, meter, size, term, price, currency, max_resources, stackable, auto_renew_scope) VALUES ('D', 'prepaid', 5, '50 days', 1, 'USD', 2, false, 'package');
 INSERT INTO billing.package_coverage (offer, meter, region, factor) VALUES ('P', 'prepaid', '', 1), ('P', 'prepaid', 'far', 1.8);
 SELECT billing.open_account(name => 'packed', account_id => n, at => '2026-01-02 03:00') FROM generate_series(401, 404) n;
@@ -44,7 +44,7 @@ CALL billing.tick('2026-02-02');
 END
 is($node->safe_psql('original', 'SELECT count(*) FROM billing.unrated'), '1', 'there is unrated usage');
 is($node->safe_psql('original', 'SELECT count(*) FROM billing.quarantine'), '1', 'there is an account in quarantine');
-is($node->safe_psql('original', "SELECT count(*) > 0 FROM billing.$_"), 't', "there are rows in $_") for 'lifecycle_step', 'notice', 'suspension', 'resource', 'lifecycle_override', 'subscription_chain',
+is($node->safe_psql('original', "SELECT count(*) > 0 FROM billing.$_"), 't', "there are rows in $_") for 'lifecycle_step', 'notice', 'suspension', 'resource', 'lifecycle_override', 'subscription_chain', 'subscription_pause', 'package_chain',
 	'subscription_term', 'allowance', 'package_resource', 'voucher', 'purchase';
 is($node->safe_psql('original', 'SELECT string_agg(DISTINCT state, $$,$$) FROM billing.package'), 'active,exhausted,pending,refunded', 'and packages that are used up, given back, running, waiting');
 verify_is_empty($node, 'original');
