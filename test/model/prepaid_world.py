@@ -6,7 +6,8 @@ import random
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction as F
 
-from prepaid_model import DAY, HOUR, Catalogue, Offer, Plan, Price, Row, Tariff, hour_of, rounded, term_end, term_start
+from prepaid_model import Catalogue, Offer, Plan, Price, Row, Tariff, rounded
+from prepaid_time import DAY, HOUR, hour_of, term_end, term_start
 
 UTC = timezone.utc
 ZONES = ["UTC", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe", "Europe/Berlin", "America/Santiago"]

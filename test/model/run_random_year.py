@@ -14,7 +14,8 @@ from collections import Counter, defaultdict
 from datetime import datetime, timezone
 from fractions import Fraction as F
 
-from prepaid_model import FOREVER, Account, Refused
+from prepaid_model import Account, Refused
+from prepaid_time import FOREVER
 from prepaid_world import World
 
 LONG = os.environ.get("BILLING_LONG") == "1"
