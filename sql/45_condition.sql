@@ -103,23 +103,36 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
+	said jsonb := tariff::jsonb;
 	-- what is free comes before the first tier, but for a threshold
-	free numeric := CASE WHEN tariff::jsonb @> '{"threshold": true}' THEN 0 ELSE coalesce((tariff::jsonb ->> 'free')::numeric, 0) END;
+	free numeric := CASE WHEN said @> '{"threshold": true}' THEN 0 ELSE coalesce((said ->> 'free')::numeric, 0) END;
+	first numeric := CASE WHEN said @> '{"block_first": true}' THEN (said ->> 'block')::numeric END;
 	here numeric;
+	width numeric;
+	step numeric;
 	costs numeric;
 	beyond numeric;
-	step numeric;
+	most numeric;
 BEGIN
-	-- a price falls nowhere but where a tier ends
-	FOR here IN SELECT t.upper + free FROM billing.tariff_tiers(tariff) t
-		WHERE EXISTS (SELECT FROM billing.tariff_tiers(tariff) n WHERE n.tier = t.tier + 1)
+	-- A price falls nowhere but where a tier ends, or at a whole block beside that where the quantity is rounded first.
+	FOR here, width IN SELECT DISTINCT p.here + free, p.reach
+		FROM billing.tariff_tiers(tariff) t
+		JOIN billing.tariff_tiers(tariff) n ON n.tier = t.tier + 1
+		CROSS JOIN LATERAL (SELECT t.upper AS here, least(t.upper - t.lower, n.upper - n.lower) AS reach WHERE first IS NULL
+			UNION ALL
+			SELECT (div(t.upper, first) + k) * first, first FROM generate_series(-1, 1) k WHERE first IS NOT NULL) p
+		WHERE p.here >= 0
+		ORDER BY 1
 	LOOP
-		step := here / 1000000000;
-		costs := greatest(billing.rate(tariff, here - step), billing.rate(tariff, here));
-		beyond := billing.rate(tariff, here + step);
+		step := width * 1e-90;
+		costs := greatest(billing._rate_or_null(tariff, greatest(here - step, 0)), billing._rate_or_null(tariff, here));
+		-- NULL, which is no less, beyond a hard end
+		beyond := billing._rate_or_null(tariff, here + step);
 		IF beyond < costs THEN
-			RAISE NOTICE 'more usage of meter "%" costs less: a little more than % costs % in place of %', meter, trim_scale(here), trim_scale(round(beyond, 6)), trim_scale(round(costs, 6)) USING
-				DETAIL = format('Up to %s costs no more than %s does.', trim_scale(billing.quantity_for(tariff, costs, 6)), trim_scale(here)),
+			most := billing.quantity_for(tariff, costs, greatest(6, scale(here), scale(width)));
+			RAISE NOTICE 'more usage of meter "%" costs less: a little more than % costs % in place of %', meter, trim_scale(here), trim_scale(round(beyond, 30)), trim_scale(round(costs, 30)) USING
+				DETAIL = CASE WHEN most IS NULL THEN 'No quantity costs more than ' || trim_scale(here) || ' does.'
+					ELSE format('Up to %s costs no more than %s does.', trim_scale(most), trim_scale(here)) END,
 				HINT = 'Volume prices are printed like this on purpose at times; a flat fee in the higher tier closes the gap.';
 		END IF;
 	END LOOP;

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Asks the extension for the worked examples of $BILLING_SHARED/vectors and compares the figures exactly.
 
-    PGDATABASE=DB BILLING_SHARED=DIR python3 test/model/run_vectors.py
+    PGDATABASE=DB BILLING_SHARED=DIR python3 test/model/run_vectors.py [--table]
 
 A row's model is mapped to calls of rate() and its relatives, or, in run_meters.py and run_terms.py, to those of meters and
 terms; every figure that the row expects is compared, as a number, with no rounding but what the tariff itself says or
-the source prints.  What nothing can answer yet is counted by model with the reason.  Prints a line for each model; exits 1 if a figure differs, 77 if the examples are not there.
+the source prints.  What nothing can answer yet is counted by model with the reason.  Prints a line for each model; exits 1 if a figure differs, or docs/coverage.md has
+other counts (--table prints what belongs there), 77 if the examples are not there.
 """
 import csv
 import json
@@ -19,6 +20,7 @@ import run_meters
 import run_terms
 
 FILES = ('clouds.csv', 'peers_usage.csv', 'peers_ledger.csv')
+COVERAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'docs', 'coverage.md')
 
 # figures that are printed beside the answer and say something else
 NOT_COMPARED = {'expression': 'the sum in words', 'with_A': 'adds the figure of another row',
@@ -36,9 +38,12 @@ REASONS = OrderedDict([
      'included_days|tenure|recurring|entitlement_period', 'terms and proration'),
     ('graduated_negative', 'a negative quantity is refused; rate_between takes usage back'),
     ('mode_change', 'refunds'),
-    ('percentile|peak_|daily_peak|month_top5|storage_|valid_days|agg_|commit_floor_max|hourly_ceil|usage.rollup|metered|'
-     'traffic_estimate|min_quantity|unit_conversion|unit_config|sum_linear', 'quantities: meters and conversions'),
-    ('time_band', 'prices by time of day'),
+    ('hourly_ceil', 'started hours of the clock, which no quantity tells'),
+    ('usage.rollup', 'an event at the end of a period belongs to the next period here, without exception'),
+    ('metered_credits', 'events that are not usage: the meter leaves them out (test/pgtap/clean_traffic.sql)'),
+    ('min_quantity', 'a minimum of a quantity: that of a tariff is an amount'),
+    ('sum_linear', 'a quantity rounded to what is printed, once to one digit and once to two'),
+    ('time_band', 'a call has one instant here, so it would be two at the boundary; prices by time of day: test/pgtap/conditions.sql'),
     ('token_price', 'a markup on the price'),
     ('usage.capacity|usage.rerate_delta|tier_attained|dynamic_event', 'one price chosen by another quantity, or by the event'),
     ('round', 'negative digits and negative amounts: a tariff has neither'),
@@ -263,6 +268,24 @@ def unit_config_price(p, i, e):
     return money(e, rate(text, i['line_qty']), billed_qty=column(text, i['line_qty'], f"quantity / {p['factor']}"))
 
 
+def unit_config(p, i, e):
+    """A conversion is what a price of 1 for each unit gives."""
+    per, price = (p['factor'], '1') if p['op'] == 'divide' else ('1', p['factor'])
+    how = {'ceil': 'up', 'floor': 'down', 'half_away': 'half up'}.get(p['round'])
+    return {'qty': rate(tariff('graduated', [tier_text(price, None)], f'per {per}', how and f"digits {p['precision']} {how}"), i['qty'])}
+
+
+def unit_conversion(p, i, e):
+    units = rate(tariff('graduated', [tier_text(i['vau_per_million'], None)], 'per 1M'), i['requests'])
+    return money(e, rate(tariff('graduated', [tier_text(i['unit_price_usd'], None)]), units), vau=units)
+
+
+def price_change(p, i, e):
+    parts = [rate(tariff('graduated', [tier_text(p[f'{which}_unit_minor'], None)]), i[f'qty_{when}'])
+             for which, when in (('old', 'before'), ('new', 'after'))]
+    return {'amounts_minor': f"ARRAY[{', '.join(parts)}]"}
+
+
 def duration(p, i, e):
     ends = [group['from_s'] for group in p['groups'][1:]] + [None]
     tiers = [(f"flat {p['connect_fee']} + " if n == 0 else '') +
@@ -349,6 +372,7 @@ MAPPED = {
     'percentage': percentage, 'graduated_blocks': blocks, 'volume_bounded': bounded, 'volume_allowance': allowance,
     'delta_rating': delta_rating, 'line_split': line_split, 'bucketed': bucketed, 'unit_rounded': unit_rounded,
     'token_price': tokens,
+    'unit_config': unit_config, 'unit_conversion': unit_conversion, 'metered_price_change': price_change,
     'unit_config_price': unit_config_price, 'duration_rate': duration, 'round': rounding,
     'usage.consumable.ALL_TIERS': consumable, 'usage.consumable.TOP_TIER': consumable,
     'usage.consumable.multi_unit.ALL_TIERS': consumable, 'usage.consumable.multi_unit.TOP_TIER': consumable,
@@ -416,6 +440,13 @@ def collect(folder):
     return questions, others, refused
 
 
+def table(passed, refused):
+    """The lines of docs/coverage.md: a model, how many rows pass, how many do not apply, and why not."""
+    return [f"| `{model}` | {passed.get(model, 0)} | {refused.get(model, 0) or ''} | {reason_for(model) if model in refused else ''} |"
+            for model in sorted(set(passed) | set(refused))] + [
+            f'| all | {sum(passed.values())} | {sum(refused.values())} | |']
+
+
 def main():
     folder = os.path.join(os.environ.get('BILLING_SHARED', ''), 'vectors')
     if not os.environ.get('BILLING_SHARED') or not os.path.isdir(folder):
@@ -449,7 +480,15 @@ def main():
     by = [sum(kind == k for _, _, k, differs in others if not differs) for kind in ('meters', 'terms')]
     print(f'vectors: {right} rows passed ({right - sum(by)} by tariffs, {by[0]} by meters, {by[1]} by terms), {wrong} different, {sum(refused.values())} not applicable; '
           'not compared: ' + ', '.join(f'{key} ({why})' for key, why in NOT_COMPARED.items()))
-    return 1 if wrong or answer.returncode else 0
+    lines = table({model: len(ids - failed.get(model, set())) for model, ids in passed.items()}, refused)
+    with open(COVERAGE, encoding='utf-8') as file:
+        kept = file.read().split('## Vectors by model\n')[-1].split('\n## ')[0].splitlines()
+    kept = [line for line in kept if line.startswith(('| `', '| all '))]
+    for line in sorted(set(lines) ^ set(kept)):
+        print('DIFFERENT docs/coverage.md ' + ('lacks ' if line in lines else 'has ') + line)
+    if '--table' in sys.argv:
+        print('\n'.join(lines))
+    return 1 if wrong or answer.returncode or lines != kept else 0
 
 
 if __name__ == '__main__':
