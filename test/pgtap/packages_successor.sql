@@ -91,10 +91,7 @@ SELECT t.refuses_all_of_it(format('SELECT billing.change_package(12, %s, %L, %L,
 SELECT billing.change_package(12, t.package(12, 1), 'M50', '{d1,d3}', at => '2023-07-22');
 SELECT t.refuses_all_of_it($$SELECT t.mna(12, 'M20', '{d3}', '2023-07-22')$$, 'UB051', 'd3', 'and what it takes is taken from its order on');
 -- what verify() sees
-BEGIN;
-UPDATE billing.package SET valid_from = valid_from + interval '1 day' WHERE account_id = 12 AND state = 'pending';
-SELECT is((SELECT count(*) FROM billing.verify() WHERE problem = 'package successor'), 1::bigint, 'verify() sees a gap before an order');
-ROLLBACK;
+SELECT t.finds('UPDATE billing.package SET valid_from = valid_from + interval ''1 day'' WHERE account_id = 12 AND state = ''pending''', 'package successor');
 -- a flag that would bring a device's package back beside another one
 SELECT t.mna(13, 'M20', '{d1}', '2023-07-22');
 SELECT t.mna(13, 'M50', '{d1}', '2023-08-30');
