@@ -435,6 +435,8 @@ class Account:
             codes.add("UB056")
         since = term_start(at, row.starts, self.zone)
         until = term_end(since, 1, row.term, self.zone, row.month_end)
+        if until <= at:  # it starts with the day or month, and would be over
+            codes.add("UB059")
         codes |= self.not_bindable(row, resources, since, until)
         if codes:
             raise Refused(*codes)
@@ -603,7 +605,11 @@ class Account:
             if not triggers:
                 break
             at, _, _, p = min(triggers, key=lambda t: t[:3])
-            self.renew(p, at)
+            if p.auto_renew and at != p.valid_until and self.renewals_since(p, cycle) >= 100:
+                p.auto_renew = False
+                self.notices["renewal_failed"] += 1
+            else:
+                self.renew(p, at)
         for p in self.packages:
             # valid from some instant of this cycle on
             if p.state == "pending" and p.valid_from < cycle + HOUR:
@@ -716,6 +722,12 @@ class Account:
                     found.append((max(row.at, cycle), p.valid_until, p.id, p))
                     break
         return found
+
+    def renewals_since(self, p, since):
+        """How many packages have renewed one another since an instant, up to this one."""
+        if p.valid_from < since or p.renews is None:
+            return 0
+        return 1 + self.renewals_since(self.packages[p.renews], since)
 
     def start(self, p, at):
         """A package that was ordered to take over starts sooner."""
