@@ -14,9 +14,10 @@ INSERT INTO billing.meter (meter, unit, aggregation) VALUES
 
 -- ==== High-defense IP: base in advance, elastic protection and forwarded traffic by the day ========================
 -- Made in a few minutes, in service from then on (provisioned).  An upgrade costs the difference of a month x days / (365/12).
--- Arrears stop elastic protection alone; at the end all of it stops, and it is kept for 7 days.
-INSERT INTO billing.plan (plan, product, currency, fee, term, change_share, provisioned, expiry_policy, overdue_policy) VALUES
-	('defense-ip', 'defense-ip', 'CNY', 0, '1 month', '365/12', true, 'elastic_expiry', 'elastic_arrears');
+-- At its end the instance, a resource of kind "protection", is suspended and kept for 7 days; forwarding, a resource of another kind,
+-- goes on.  Accounts are opened with the policy "elastic_arrears": a debt restricts their resources of kind "elastic" and nothing else.
+INSERT INTO billing.plan (plan, product, currency, fee, term, change_share, provisioned, expiry_policy) VALUES
+	('defense-ip', 'defense-ip', 'CNY', 0, '1 month', '365/12', true, 'elastic_expiry');
 INSERT INTO billing.plan_option (plan, option, unit, choices, required, changes, at_least) VALUES
 	('defense-ip', 'base', 'Gbps', '[10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 120, 150, 200, 300]', true, 'increase', NULL),
 	('defense-ip', 'network', '', '["bgp", "telecom", "unicom", "mobile"]', true, 'never', NULL),
@@ -72,8 +73,8 @@ INSERT INTO billing.price (meter, plan, region, options, currency, counter, scop
 -- Forwarded business traffic, by the day (C14): by traffic, or by the day's highest bandwidth, of which 100 Mbps are free.  A
 -- line has rates and counters of its own, so the first 100 Mbps of each are free; what the other way of billing
 -- counts costs nothing.  A line that is not here has no price: its usage is kept, and billing.unrated_usage shows it.
-INSERT INTO billing.price (meter, plan, options, properties, currency, counter, scope, tariff)
-SELECT m.meter, 'defense-ip', jsonb_build_object('by', m.by), jsonb_build_object('line', l.line), 'CNY', 'day', 'resource',
+INSERT INTO billing.price (meter, plan, options, properties, currency, counter, post, scope, tariff)
+SELECT m.meter, 'defense-ip', jsonb_build_object('by', m.by), jsonb_build_object('line', l.line), 'CNY', 'day', 'counter', 'resource',
 	(CASE WHEN m.meter <> 'forward_' || m.by THEN 'graduated: 0 beyond' WHEN m.by = 'traffic' THEN 'graduated: ' || l.gb || ' beyond'
 		ELSE 'graduated free 100: ' || l.mbps || ' beyond' END)::billing.tariff
 FROM (VALUES ('forward_traffic', 'traffic'), ('forward_traffic', 'bandwidth'), ('forward_bandwidth', 'bandwidth'), ('forward_bandwidth', 'traffic')) m(meter, by),
@@ -95,14 +96,14 @@ INSERT INTO billing.package_offer (offer, meter, size, term, price, currency, pr
 	('elastic-20TB', 'elastic_traffic', 20000, '3 years', 16000, 'CNY', 'elastic traffic'),
 	('elastic-50TB', 'elastic_traffic', 50000, '3 years', 40000, 'CNY', 'elastic traffic'),
 	('elastic-100TB', 'elastic_traffic', 100000, '3 years', 80000, 'CNY', 'elastic traffic');
-INSERT INTO billing.price (meter, currency, counter, tariff) VALUES ('elastic_traffic', 'CNY', 'day', 'graduated: 0.8 beyond');
+INSERT INTO billing.price (meter, currency, counter, post, tariff) VALUES ('elastic_traffic', 'CNY', 'day', 'counter', 'graduated: 0.8 beyond');
 
 -- ==== High-defense packet: base and elastic protection for 1 to 100 addresses (C10 to C12) ========================
 -- "protects" is the scope: one address, or so many.  5 Gbps are sold apart, since their first purchase has a minimum.
-INSERT INTO billing.plan (plan, product, currency, fee, term, change_share, min_terms, expiry_policy, overdue_policy) VALUES
-	('defense-packet', 'defense-packet', 'CNY', 0, '1 month', '365/12', 1, 'elastic_expiry', 'elastic_arrears'),
-	('defense-packet-5', 'defense-packet-5', 'CNY', 500, '1 month', '365/12', 3, 'elastic_expiry', 'elastic_arrears'),
-	('defense-packet-5-overseas', 'defense-packet-5', 'CNY', 30000, '1 month', '365/12', 6, 'elastic_expiry', 'elastic_arrears');
+INSERT INTO billing.plan (plan, product, currency, fee, term, change_share, min_terms, expiry_policy) VALUES
+	('defense-packet', 'defense-packet', 'CNY', 0, '1 month', '365/12', 1, 'elastic_expiry'),
+	('defense-packet-5', 'defense-packet-5', 'CNY', 500, '1 month', '365/12', 3, 'elastic_expiry'),
+	('defense-packet-5-overseas', 'defense-packet-5', 'CNY', 30000, '1 month', '365/12', 6, 'elastic_expiry');
 INSERT INTO billing.plan_option (plan, option, unit, choices, required, changes) VALUES
 	('defense-packet', 'base', 'Gbps', '[10, 20, 30, 40, 50, 60, 70, 80, 90, 100]', true, 'increase'),
 	('defense-packet', 'protects', 'IP', '[1, 5, 10, 20, 50, 100]', true, 'increase');
@@ -136,8 +137,8 @@ FROM (VALUES ('mainland', 'volume: flat 2200 up to 20, flat 4800 up to 40, flat 
 	LATERAL (SELECT plan, v.region, v.tariff FROM unnest(v.plans) plan) p;
 
 -- Suites, several lines and addresses in one: elastic protection of C13; their base is by quotation, a year is 15 % off.
-INSERT INTO billing.plan (plan, product, currency, fee, term, change_share, expiry_policy, overdue_policy) VALUES
-	('defense-suite', 'defense-suite', 'CNY', 0, '1 month', '365/12', 'elastic_expiry', 'elastic_arrears');
+INSERT INTO billing.plan (plan, product, currency, fee, term, change_share, expiry_policy) VALUES
+	('defense-suite', 'defense-suite', 'CNY', 0, '1 month', '365/12', 'elastic_expiry');
 INSERT INTO billing.plan_option (plan, option, unit, least, most, required, changes) VALUES ('defense-suite', 'base', 'Gbps', 10, 400, true, 'increase');
 INSERT INTO billing.plan_option (plan, option, unit, least, most, changes, at_least) VALUES ('defense-suite', 'elastic', 'Gbps', 10, 1200, 'after charge', 'base');
 INSERT INTO billing.plan_discount VALUES ('defense-suite', 12, 0.15);
@@ -146,8 +147,8 @@ INSERT INTO billing.price (meter, plan, currency, counter, scope, tariff) VALUES
 	'volume: flat 900 up to 10, flat 2000 up to 20, flat 3200 up to 30, flat 4300 up to 40, flat 5200 up to 50, flat 6000 up to 60, flat 6800 up to 70, flat 7600 up to 80, flat 9100 up to 100, flat 12900 up to 150, flat 16600 up to 200, flat 20500 up to 250, flat 24500 up to 300, flat 32000 up to 350, flat 39500 up to 400, flat 46000 up to 450, flat 52000 up to 500, flat 59000 up to 600, flat 66000 up to 650, flat 72500 up to 700, flat 78000 up to 750, flat 83000 beyond');
 
 -- ==== Anti-DDoS Pro: the band of the peak itself, once it is above the base (C18, bounds belong above) ==============
--- Base 20 Gbps; sold by the year, 328,000, and renewed by the month at a twelfth of it: a month's fee with a first
--- purchase of twelve.  Automatic renewal is by the month for the same reason.  In full within 5 days is given back.
+-- Base 20 Gbps; sold by the year, 328,000, and renewed by the month at a twelfth of it: so the term is a month, and the first
+-- purchase is of twelve.  Automatic renewal is by the month for the same reason.  Refunded in full within 5 days.
 INSERT INTO billing.plan (plan, product, currency, fee, term, min_terms, change_share, refund, refund_days) VALUES
 	('pro-year', 'pro', 'CNY', 27333.33333333333333333333, '1 month', 12, '365/12', 'full', 5);
 INSERT INTO billing.plan_option (plan, option, unit, least, most, step, changes) VALUES ('pro-year', 'elastic', 'Gbps', 20, 1700, 10, 'after charge');
