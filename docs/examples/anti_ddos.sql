@@ -197,3 +197,8 @@ INSERT INTO billing.price (meter, plan, currency, counter, scope, greatest_of, t
 	('attack', 'scdn-standard', 'CNY', 'day', 'resource', 'scdn elastic', 'volume: 0 up to 20, flat 1580 up to 30, flat 2780 up to 40, flat 3980 up to 50, flat 5180 up to 60, flat 8180 up to 70, flat 10180 up to 80, flat 11680 up to 100, flat 14680 up to 150, flat 16680 up to 200, flat 21680 beyond'),
 	('cc', 'scdn-standard', 'CNY', 'day', 'resource', 'scdn elastic', 'volume: 0 up to 60000, flat 1580 up to 100000, flat 2780 up to 130000, flat 3980 up to 160000, flat 5180 up to 200000, flat 8180 up to 230000, flat 10180 up to 260000, flat 11680 up to 300000, flat 14680 up to 450000, flat 16680 up to 600000, flat 21680 beyond'),
 	('attack', 'scdn-basic', 'CNY', 'day', 'resource', '', 'graduated: 0 beyond'), ('cc', 'scdn-basic', 'CNY', 'day', 'resource', '', 'graduated: 0 beyond');
+
+-- ==== CDN beside it: traffic that an attack of more than 10 Gbps has caused is waived ===================================
+-- The service marks it with the property "attack"; it is counted, shown by billing.unbilled_usage, and never billed.
+INSERT INTO billing.meter (meter, unit, aggregation, leaves_out) VALUES ('cdn_traffic', 'GB', 'sum', '{"attack": true}');
+INSERT INTO billing.price (meter, currency, tariff) VALUES ('cdn_traffic', 'CNY', 'graduated: 0.21 up to 2000, 0.20 up to 10000, 0.18 up to 50000, 0.15 up to 100000, 0.11 beyond');

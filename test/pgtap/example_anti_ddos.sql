@@ -59,11 +59,15 @@ SELECT t.hit(1, 35, '2021-03-02 03:10', 'ip-2');
 SELECT t.hit(3, 45, '2021-03-02 12:00', region => 'hong_kong'), t.hit(4, 800, '2021-03-02 12:00'), t.hit(5, 80, '2021-03-02 12:00');
 CALL billing.run('2021-03-06 00:00+08');
 SELECT is(t.days(1, 'attack', 'ip'), '03-02 3200, 03-04 7600, 03-05 2000',
-	'B3-2, B3-3, B3-4: 45 - 20 in the band to 30; nothing at 15; B3-5: 250 counts as the cap, 100 - 20; B3-18: 20 above the base is in the band to 20 (C9)');
+	'B3-2, B3-4, DD-07: two attacks, one charge, 45 - 20 in the band to 30; B3-3, DD-08: nothing at 15; B3-5: 250 counts as the cap, 100 - 20; B3-18: 20 above the base is in the band to 20 (C9)');
 SELECT is(t.days(1, 'attack', 'ip-2'), '03-02 3200', 'B3-4: another instance pays by its own base: 35 - 10');
 SELECT is(t.days(3, 'attack'), '03-02 6150', 'C9: Hong Kong');
 SELECT is(t.days(4, 'attack'), '03-02 16600', 'B3-13: mobile pays for 200 Gbps at most');
 SELECT is(t.days(5, 'attack'), NULL, 'B3-5: without an elastic setting nothing is billed');
+-- before the instance was in service: kept, and seen; no sample at all
+SELECT t.hit(6, 90, '2021-03-02 20:00');
+SELECT t.refuses($$SELECT t.hit(1, -1, '2021-03-02 20:00')$$, '22003', '-1', 'a negative peak');
+SELECT t.refuses($$SELECT t.hit(1, 'NaN', '2021-03-02 20:00')$$, '22003', 'NaN', 'an absurd one');
 SELECT t.hit(1, 75, '2021-03-02 20:00');
 CALL billing.run('2021-03-06 12:00+08');
 SELECT is(t.days(1, 'attack', 'ip'), '03-02 6000, 03-04 7600, 03-05 2000', 'B3-4: a higher peak reported late posts the difference: 75 - 20');
@@ -78,7 +82,7 @@ CALL billing.run('2021-03-08 00:00+08');
 SELECT t.same($$SELECT c.resource, p.properties ->> 'line', sum(c.amount) FROM billing.charges c JOIN billing.price p ON p.price_id = c.source_id WHERE c.account_id = 1 AND c.meter ^@ 'forward' GROUP BY 1, 2 HAVING sum(c.amount) > 0 ORDER BY 1, 2$$,
 	$$VALUES ('ip', 'bgp', 240.00), ('ip', 'telecom', 120.00), ('ip-2', 'bgp', 600.00), ('ip-2', 'telecom', 300.00)$$,
 	'B3-10: 300 GB at 0.8 and 0.4; by bandwidth 200 Mbps beyond the first 100 at 3 and 1.5; each line for itself');
-SELECT t.same('SELECT meter, quantity FROM billing.unrated_usage', $$VALUES ('forward_traffic', 500)$$, 'B3-10: a line without a price is kept, and seen');
+SELECT t.same('SELECT account_id, meter, quantity FROM billing.unrated_usage ORDER BY 1', $$VALUES (1, 'forward_traffic', 500), (6, 'attack', 90)$$, 'B3-10: a line without a price is kept, and seen; so is an attack on what is not in service');
 -- ports, by the day of the change
 SELECT billing.subscribe(1, 'defense-ports', 'ip', options => '{"ports": 62}', at => '2021-03-08 10:00+08') \g /dev/null
 SELECT billing.configure_subscription(1, t.sub(1), '{"ports": 70}', at => '2021-03-24 10:00+08') \g /dev/null
@@ -107,7 +111,7 @@ SELECT t.hit(6, 60, '2021-03-26 12:00'), t.hit(6, 60.1, '2021-03-27 12:00'), t.h
 SELECT billing.subscribe(10, 'pro-year', 'ip', region => 'mainland', terms => 12, options => '{"elastic": 50}', at => '2021-03-26 00:00+08') \g /dev/null
 SELECT is(t.last_order(10), 328000::numeric, 'DD-06: a year of it is 328000');
 SELECT billing.renew_subscription(10, t.sub(10), terms => 2, at => '2021-03-26 00:00+08') \g /dev/null
-SELECT is(t.last_order(10), 54666.67, 'DD-06: renewed for two months: 328000 / 12 x 2, printed as 5.47 wan');
+SELECT is(t.last_order(10), 54666.67, 'B3-22, DD-06: renewed for two months: 328000 / 12 x 2, printed as 5.47 wan');
 SELECT billing.set_subscription_auto_renew(10, t.sub(10), true, at => '2021-03-26 00:00+08') \g /dev/null
 SELECT t.same('SELECT term, paid_terms, paid_until FROM billing.subscriptions WHERE account_id = 10', $$VALUES (1, 14, '2022-05-26 00:00+08'::timestamptz)$$, 'B3-20: a term is a month, and so is its renewal');
 SELECT billing.subscribe(11, 'bgp-ip', 'ip', region => 'mainland', options => '{"base": 20, "elastic": 50}', at => '2021-03-26 00:00+08') \g /dev/null
@@ -139,11 +143,14 @@ SELECT billing.refund_subscription(10, t.sub(10), at => '2021-03-30 00:00+08') \
 SELECT is(t.balance(10), 10000000 - 5700 - 5700.00, 'B3-21, DD-10: in full within 5 days; the days of attack stay charged');
 SELECT t.verify_is_empty();
 
+-- CDN traffic of an attack
+SELECT billing.record_usage(13, 'cdn_traffic', q, 'cdn ' || q, '2021-03-29 12:00+08', properties => p) FROM (VALUES (200, '{}'::jsonb), (5000, '{"attack": true}')) v(q, p) \g /dev/null
 -- arrears and expiry
 CREATE FUNCTION t.states(account_id bigint) RETURNS text LANGUAGE sql STABLE AS
 $$ SELECT string_agg(r.resource || ' ' || r.state, ', ' ORDER BY r.resource) FROM billing.resources r WHERE r.account_id = states.account_id AND r.resource <> 'ip-2' $$;
 SELECT billing.adjust(3, -10000000, 'a debt', at => '2021-03-30 00:00+08') \g /dev/null
 CALL billing.run('2021-03-30 01:00+08');
+SELECT is(t.charged(13), 42.00, 'B3-24: traffic that an attack has caused is waived; CDN-07: the other 200 GB');
 SELECT is(t.states(3), 'ip active, ip elastic restricted, ip forwarding active', 'B3-14: arrears stop elastic protection, at once; base and forwarding go on');
 SELECT billing.top_up(3, 10000000, at => '2021-03-30 02:00+08') \g /dev/null
 SELECT is(t.states(3), 'ip active, ip elastic active, ip forwarding active', 'B3-14: it comes back by itself');

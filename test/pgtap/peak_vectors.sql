@@ -4,7 +4,7 @@ SELECT billing.install(start => '2021-05-31');
 SELECT billing.open_account(name => 'a', account_id => n, currency => 'CNY', time_zone => 'Asia/Shanghai', credit_limit => 1000000, at => '2021-05-31') FROM generate_series(1, 40) n \g /dev/null
 INSERT INTO billing.meter (meter, unit, aggregation) VALUES ('p95', 'Mbps', 'percentile'), ('cdn', 'Mbps', 'max'), ('live', 'Mbps', 'max'), ('fast', 'Mbps', 'max'), ('peering', 'Mbps', 'max'),
 	('cpu', 'core', 'max'), ('memory', 'GB', 'max'), ('disk', 'GB', 'max'), ('transcoding', 'channel', 'max'), ('seats', 'seat', 'max'), ('traffic', 'GB', 'sum');
-INSERT INTO billing.meter (meter, unit, aggregation, percent) VALUES ('bytes', 'byte', 'percentile', 100);
+INSERT INTO billing.meter (meter, unit, aggregation, percent) VALUES ('bytes', 'byte', 'percentile', 100), ('fifth', 'Mbps', 'percentile', 98.5);
 INSERT INTO billing.meter (meter, unit, aggregation, top_days) VALUES ('shared', 'Mbps', 'peak_mean', 5);
 INSERT INTO billing.meter (meter, unit, aggregation, top_days, by_valid_days) VALUES ('top5', 'Mbps', 'peak_mean', 5, true);
 INSERT INTO billing.meter (meter, unit, aggregation, by_valid_days) VALUES ('enhanced', 'Mbps', 'percentile', true), ('baidu', 'Mbps', 'percentile', true);
@@ -22,7 +22,7 @@ INSERT INTO billing.price (meter, currency, counter, tariff) VALUES
 	('enhanced', 'CNY', 'month', 'graduated min 12000: 120 beyond'), ('streams', 'CNY', 'month', 'graduated: 30 beyond'), ('seats', 'CNY', 'month', 'graduated: 15 beyond'),
 	-- 1 Mbps is 37.5 million bytes in five minutes; it costs 3
 	('bytes', 'CNY', 'day', 'graduated: 3 per 37500000 beyond'), ('audience', 'CNY', 'month', 'graduated per 8000: 1 beyond'),
-	('eip', 'CNY', 'hour', 'graduated: 0.003 beyond'), ('traffic', 'CNY', 'month', 'graduated: 0.123 beyond');
+	('fifth', 'CNY', 'day', 'graduated: 1 beyond'), ('eip', 'CNY', 'hour', 'graduated: 0.003 beyond'), ('traffic', 'CNY', 'month', 'graduated: 0.123 beyond');
 INSERT INTO billing.price (meter, properties, currency, counter, tariff) VALUES ('transcoding', '{"class": "standard"}', 'CNY', 'day', 'graduated: 0.0048 beyond'), ('transcoding', '{"class": "low"}', 'CNY', 'day', 'graduated: 0.0024 beyond');
 -- one sample of five minutes for each number, in an order of its own
 CREATE FUNCTION t.samples(account_id bigint, points integer, meter text DEFAULT 'p95') RETURNS void LANGUAGE sql AS
@@ -34,7 +34,7 @@ $$ SELECT sum(c.quantity) FROM billing.charges c WHERE c.account_id = quantity.a
 
 SELECT t.use(4, m, q, t.day(1), r) FROM (VALUES ('cdn', 40, ''), ('cdn', 31, ''), ('live', 50, ''), ('fast', 600, ''), ('fast', 590, ''), ('peering', 20, ''), ('peering', 30, ''), ('cpu', 28, ''), ('cpu', 9, ''),
 	('memory', 56, ''), ('disk', 1450, '')) v(m, q, r);
--- the fifth largest of a day's samples is the caller's to say; here are the days' peaks
+-- the days' peaks, which are 100 to 80 on five days and less on fifteen
 SELECT t.use(5, 'top5', CASE WHEN n <= 5 THEN 105 - 5 * n ELSE 79 - n END, t.day(n)) FROM generate_series(1, 20) n;
 SELECT t.use(6, 'shared', q, t.day(n)) FROM (VALUES (1, 130), (2, 110), (3, 125), (4, 115), (5, 120), (6, 1)) v(n, q);
 SELECT t.use(7, 'shared', 20, t.day(1));
@@ -54,12 +54,13 @@ CALL billing.run('2021-06-29 12:00+08');
 SELECT is((SELECT quantity FROM billing.usage_by_period WHERE account_id = 5), 60::numeric, 'NET-11: the running value is visible');
 SELECT is(t.charged(5), 0::numeric, 'and nothing is charged before the month closes');
 -- most of a month's samples are late: a ring for each of their hours would take half a minute
-SELECT t.samples(1, 8640), t.samples(2, 8352), t.samples(3, 100) \g /dev/null
+SELECT t.samples(1, 8640), t.samples(2, 8352), t.samples(3, 100), t.samples(18, 288, 'fifth') \g /dev/null
 CALL billing.run('2021-07-01 02:00+08');
 
 SELECT is(t.charged(1, 'p95'), 8640 - 432::numeric, 'ALI-05, PM-12: of 8640 samples 432 are dropped, the 433rd from the top is billed');
 SELECT is(t.charged(2, 'p95'), 8352 - 417::numeric, 'ALI-06: of 8352 samples 417 are dropped, the 418th is billed');
 SELECT is(t.charged(3, 'p95'), 95::numeric, 'PM-13: the 95th of 100, from below');
+SELECT is(t.charged(18, 'fifth'), 284.00, 'NET-11: the fifth largest of the 288 samples of a day');
 SELECT is(t.charged(4, 'cdn'), 21.20, 'CDN-08: daily peak of 40');
 SELECT is(t.charged(4, 'live'), 32.00, 'LIVE-03: daily peak of 50');
 SELECT is(t.charged(4, 'fast'), 720.00, 'LIVE-05: daily peak of 600, in the tier above 500');
