@@ -103,23 +103,33 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
+	spec constant jsonb := tariff::jsonb;
 	-- what is free comes before the first tier, but for a threshold
-	free numeric := CASE WHEN tariff::jsonb @> '{"threshold": true}' THEN 0 ELSE coalesce((tariff::jsonb ->> 'free')::numeric, 0) END;
+	free constant numeric := CASE WHEN spec @> '{"threshold": true}' THEN 0 ELSE coalesce((spec ->> 'free')::numeric, 0) END;
+	-- where blocks come before the tiers, a bound is reached with the last whole block below it, or the first above
+	whole constant numeric := CASE WHEN spec @> '{"block_first": true}' THEN (spec ->> 'block')::numeric END;
 	here numeric;
+	step numeric;
 	costs numeric;
 	beyond numeric;
-	step numeric;
+	enough numeric;
 BEGIN
-	-- a price falls nowhere but where a tier ends
-	FOR here IN SELECT t.upper + free FROM billing.tariff_tiers(tariff) t
-		WHERE EXISTS (SELECT FROM billing.tariff_tiers(tariff) n WHERE n.tier = t.tier + 1)
+	-- a price falls nowhere but where a tier ends; a step is far shorter than the tiers and blocks on both sides
+	FOR here, step IN
+		SELECT DISTINCT q.at + free, least(t.upper - t.lower, n.upper - n.lower, whole, q.at + free) / 1000000000
+		FROM billing.tariff_tiers(tariff) t
+		JOIN billing.tariff_tiers(tariff) n ON n.tier = t.tier + 1
+		CROSS JOIN LATERAL (SELECT t.upper WHERE whole IS NULL
+			UNION ALL SELECT (div(t.upper, whole) + k) * whole FROM generate_series(-1, 1) k WHERE whole IS NOT NULL AND div(t.upper, whole) + k > 0) q(at)
+		ORDER BY 1
 	LOOP
-		step := here / 1000000000;
-		costs := greatest(billing.rate(tariff, here - step), billing.rate(tariff, here));
-		beyond := billing.rate(tariff, here + step);
+		costs := greatest(billing._rate_or_null(tariff, here - step), billing._rate_or_null(tariff, here));
+		beyond := billing._rate_or_null(tariff, here + step);
 		IF beyond < costs THEN
+			enough := billing.quantity_for(tariff, costs, 6);
 			RAISE NOTICE 'more usage of meter "%" costs less: a little more than % costs % in place of %', meter, trim_scale(here), trim_scale(round(beyond, 6)), trim_scale(round(costs, 6)) USING
-				DETAIL = format('Up to %s costs no more than %s does.', trim_scale(billing.quantity_for(tariff, costs, 6)), trim_scale(here)),
+				DETAIL = CASE WHEN enough IS NULL THEN format('Any quantity above %s costs no more than %s does.', trim_scale(here), trim_scale(here))
+					ELSE format('Up to %s costs no more than %s does.', trim_scale(enough), trim_scale(here)) END,
 				HINT = 'Volume prices are printed like this on purpose at times; a flat fee in the higher tier closes the gap.';
 		END IF;
 	END LOOP;
