@@ -399,12 +399,14 @@ BEGIN
 		RETURN;
 	END IF;
 	RETURN QUERY SELECT DISTINCT e.account_id, e.meter, p.line_id, t.period_start, t.period_end, CASE p.scope WHEN 'resource' THEN e.resource ELSE '' END, p.price_id
-	FROM billing._window_events(account_from, account_to, closes, through) e
+	FROM (SELECT w.* FROM billing._window_events(account_from, account_to, closes, through) w
+		WHERE EXISTS (SELECT FROM billing.price x WHERE x.meter = w.meter AND x.plan <> '')
+			AND EXISTS (SELECT FROM billing.subscription s WHERE s.account_id = w.account_id) OFFSET 0) e
 	JOIN billing.price p ON p.price_id = billing._price_at(e.account_id, e.meter, e.region, e.resource, e.currency, e.properties, e.event_time, e.time_zone)
 	CROSS JOIN LATERAL billing._counter_period(p.counter, e.account_id, e.resource, e.event_time, e.time_zone) t
 	LEFT JOIN billing.position o ON o.account_id = e.account_id AND o.line_id = p.line_id AND o.period_start = t.period_start
 		AND o.resource = CASE p.scope WHEN 'resource' THEN e.resource ELSE '' END AND o.price_id = p.price_id
-	WHERE o.account_id IS NULL AND EXISTS (SELECT FROM billing.price x WHERE x.meter = e.meter AND x.plan <> '');
+	WHERE o.account_id IS NULL;
 END
 $fn$;
 COMMENT ON FUNCTION billing._missing_windows(bigint, bigint, timestamptz, integer)
