@@ -15,12 +15,12 @@ SQL_PARTS = $(addprefix sql/, 00_header.sql 10_types.sql 11_tariff.sql 12_lifecy
 	49_renewal.sql 50_settle.sql 51_shards.sql 52_window.sql 53_invoice.sql 55_lifecycle.sql 55_lifecycle_package.sql \
 	55_lifecycle_subscription.sql 60_clock.sql 60_tick.sql 61_schedule.sql 70_explain.sql 70_explain_account.sql 70_explain_peak.sql \
 	70_explain_prepaid.sql 70_renewals.sql 71_verify.sql 71_verify_cap.sql 71_verify_lifecycle.sql 71_verify_package.sql 71_verify_peak.sql \
-	71_verify_prepaid.sql 72_health.sql)
+	71_verify_prepaid.sql 72_health.sql 72_revenue.sql)
 # Tables and views are the user's own objects: billing.install() makes them.  One file a concept.
 SQL_TABLES = $(addprefix sql/tables/, installation.sql currency.sql meter.sql account.sql price.sql usage.sql settlement.sql charge.sql \
 	ledger.sql invoice.sql plan.sql order.sql subscription.sql subscription_payment.sql package.sql lifecycle.sql resource.sql notice.sql \
 	usage_cap.sql)
-SQL_VIEWS  = $(addprefix sql/tables/, views_renewal.sql views.sql views_prepaid.sql views_plan.sql views_cap.sql)
+SQL_VIEWS  = $(addprefix sql/tables/, views_renewal.sql views.sql views_prepaid.sql views_plan.sql views_cap.sql views_revenue.sql)
 HEAD_SQL   = sql/billing--$(EXTVERSION).sql
 DATA_built = $(HEAD_SQL)
 EXTRA_CLEAN = $(HEAD_SQL).tmp results output_iso tmp_check regression.diffs regression.out \

@@ -106,7 +106,8 @@ COMMENT ON FUNCTION billing.tariff_tiers(billing.tariff)
 	IS 'the tiers of a tariff as rows; a quantity belongs to the tier if lower < quantity <= upper; block is NULL where there is none';
 
 -- Pricing.  Parameters are plain numeric, as checking a domain costs more than the price itself: NaN, Infinity
--- and negative quantities are refused inside.
+-- and negative quantities are refused inside.  COST and ROWS say what the planner can know: a support function could
+-- count the tiers of a constant alone, and most tariffs are a column.
 
 CREATE FUNCTION billing.rate(tariff billing.tariff, quantity numeric) RETURNS numeric
 AS 'MODULE_PATHNAME', 'billing_rate' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;

@@ -25,6 +25,26 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._check_instant(text, timestamptz) IS 'raises UB008 without tables, 22023 for an instant that is none';
 
+CREATE FUNCTION billing._check_not_awaited(account_id bigint, resource text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	s record;
+BEGIN
+	SELECT x.subscription_id, x.plan, p.refund INTO s FROM billing.subscription x JOIN billing.plan p USING (plan)
+	WHERE x.account_id = _check_not_awaited.account_id AND x.resource = _check_not_awaited.resource AND x.state = 'provisioning'
+	ORDER BY x.subscription_id LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'subscription % waits for resource "%"', s.subscription_id, resource USING
+			ERRCODE = 'UB068',
+			DETAIL = format('Plan "%s" is paid, and its first term starts when the resource is activated.', s.plan),
+			HINT = format('SELECT billing.%s(%s, %s); first.', CASE s.refund WHEN 'none' THEN 'cancel_subscription' ELSE 'refund_subscription' END, account_id, s.subscription_id);
+	END IF;
+END
+$fn$;
+COMMENT ON FUNCTION billing._check_not_awaited(bigint, text) IS 'raises UB068 for a resource that a paid plan waits for';
+
 CREATE FUNCTION billing._resource_call(account_id bigint, resource text, call text, kind text, key text, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -82,6 +102,9 @@ BEGIN
 			ERRCODE = 'UB023',
 			DETAIL = format('It is %s since %s, and what holds it is still there.', r.state, r.since),
 			HINT = format('SELECT * FROM billing.explain_account(%s); tells what would clear it.', account_id);
+	END IF;
+	IF call = 'remove_resource' THEN
+		PERFORM billing._check_not_awaited(account_id, resource);
 	END IF;
 	IF NOT found_it THEN
 		INSERT INTO billing.resource (account_id, resource, kind, state, since, added_at)

@@ -115,9 +115,12 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off	-- what there is may lie at a table's end
 AS $fn$
+DECLARE
+	-- once, not for each row that a block range is looked through for
+	since constant timestamptz := billing.cycle_start(from_cycle);
+	until constant timestamptz := billing.cycle_start(until_cycle);
 BEGIN
-	RETURN EXISTS (SELECT FROM billing.usage u WHERE billing._in_step(u.arrived, u.event_time)
-		AND u.event_time >= billing.cycle_start(from_cycle) AND u.event_time < billing.cycle_start(until_cycle));
+	RETURN EXISTS (SELECT FROM billing.usage u WHERE billing._in_step(u.arrived, u.event_time) AND u.event_time >= since AND u.event_time < until);
 END
 $fn$;
 COMMENT ON FUNCTION billing._is_used(integer, integer) IS 'did usage that arrived in step happen from one cycle to before another?';

@@ -103,33 +103,36 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
-	spec constant jsonb := tariff::jsonb;
+	said jsonb := tariff::jsonb;
 	-- what is free comes before the first tier, but for a threshold
-	free constant numeric := CASE WHEN spec @> '{"threshold": true}' THEN 0 ELSE coalesce((spec ->> 'free')::numeric, 0) END;
-	-- where blocks come before the tiers, a bound is reached with the last whole block below it, or the first above
-	whole constant numeric := CASE WHEN spec @> '{"block_first": true}' THEN (spec ->> 'block')::numeric END;
+	free numeric := CASE WHEN said @> '{"threshold": true}' THEN 0 ELSE coalesce((said ->> 'free')::numeric, 0) END;
+	first numeric := CASE WHEN said @> '{"block_first": true}' THEN (said ->> 'block')::numeric END;
 	here numeric;
+	width numeric;
 	step numeric;
 	costs numeric;
 	beyond numeric;
-	enough numeric;
+	most numeric;
 BEGIN
-	-- a price falls nowhere but where a tier ends; a step is far shorter than the tiers and blocks on both sides
-	FOR here, step IN
-		SELECT DISTINCT q.at + free, least(t.upper - t.lower, n.upper - n.lower, whole, q.at + free) / 1000000000
+	-- A price falls nowhere but where a tier ends, or at a whole block beside that where the quantity is rounded first.
+	FOR here, width IN SELECT DISTINCT p.here + free, p.reach
 		FROM billing.tariff_tiers(tariff) t
 		JOIN billing.tariff_tiers(tariff) n ON n.tier = t.tier + 1
-		CROSS JOIN LATERAL (SELECT t.upper WHERE whole IS NULL
-			UNION ALL SELECT (div(t.upper, whole) + k) * whole FROM generate_series(-1, 1) k WHERE whole IS NOT NULL AND div(t.upper, whole) + k > 0) q(at)
+		CROSS JOIN LATERAL (SELECT t.upper AS here, least(t.upper - t.lower, n.upper - n.lower) AS reach WHERE first IS NULL
+			UNION ALL
+			SELECT (div(t.upper, first) + k) * first, first FROM generate_series(-1, 1) k WHERE first IS NOT NULL) p
+		WHERE p.here >= 0
 		ORDER BY 1
 	LOOP
-		costs := greatest(billing._rate_or_null(tariff, here - step), billing._rate_or_null(tariff, here));
+		step := width * 1e-90;
+		costs := greatest(billing._rate_or_null(tariff, greatest(here - step, 0)), billing._rate_or_null(tariff, here));
+		-- NULL, which is no less, beyond a hard end
 		beyond := billing._rate_or_null(tariff, here + step);
 		IF beyond < costs THEN
-			enough := billing.quantity_for(tariff, costs, 6);
-			RAISE NOTICE 'more usage of meter "%" costs less: a little more than % costs % in place of %', meter, trim_scale(here), trim_scale(round(beyond, 6)), trim_scale(round(costs, 6)) USING
-				DETAIL = CASE WHEN enough IS NULL THEN format('Any quantity above %s costs no more than %s does.', trim_scale(here), trim_scale(here))
-					ELSE format('Up to %s costs no more than %s does.', trim_scale(enough), trim_scale(here)) END,
+			most := billing.quantity_for(tariff, costs, greatest(6, scale(here), scale(width)));
+			RAISE NOTICE 'more usage of meter "%" costs less: a little more than % costs % in place of %', meter, trim_scale(here), trim_scale(round(beyond, 30)), trim_scale(round(costs, 30)) USING
+				DETAIL = CASE WHEN most IS NULL THEN 'No quantity costs more than ' || trim_scale(here) || ' does.'
+					ELSE format('Up to %s costs no more than %s does.', trim_scale(most), trim_scale(here)) END,
 				HINT = 'Volume prices are printed like this on purpose at times; a flat fee in the higher tier closes the gap.';
 		END IF;
 	END LOOP;

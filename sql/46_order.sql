@@ -45,6 +45,9 @@ BEGIN
 		RETURN answer::bigint;
 	END IF;
 	PERFORM billing._lock_account(grant_voucher.account_id);
+	-- to one that is suspended it may be given: a renewal can be paid with it
+	PERFORM billing._check_may(s.account_id, 'grant_voucher', grant_voucher.at)
+	FROM billing.account_state s WHERE s.account_id = grant_voucher.account_id AND s.state = 'closed';
 	id := billing._grant_voucher(grant_voucher.account_id, grant_voucher.amount, grant_voucher.expires_at, grant_voucher.min_order,
 		grant_voucher.products, grant_voucher.at);
 	PERFORM billing._answer_request(grant_voucher.account_id, grant_voucher.key, to_jsonb(id));

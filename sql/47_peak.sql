@@ -77,7 +77,7 @@ CREATE FUNCTION billing._peak_rules_within(account_from bigint, account_to bigin
 LANGUAGE plpgsql STABLE ROWS 10000
 SET search_path = pg_catalog, pg_temp
 SET jit = off
-SET plan_cache_mode = force_custom_plan	-- a plan for any range takes ranges for small
+SET plan_cache_mode = force_generic_plan	-- planned once a session; each table is read by its range
 AS $fn$
 BEGIN
 	RETURN QUERY SELECT r.account_id, r.meter, r.region, r.resource, r.valid_from, r.valid_until, r.base, r.cap, r.is_off, r.mode, r.over_cap, r.precedence
@@ -86,7 +86,7 @@ BEGIN
 END
 $fn$;
 COMMENT ON FUNCTION billing._peak_rules_within(bigint, bigint, timestamptz, timestamptz)
-	IS 'those of billing._peak_rules() that are in force at some time between two instants; planned only when it is called';
+	IS 'those of billing._peak_rules() that are in force at some time between two instants; apart from the statement that asks, which need not plan it';
 
 CREATE FUNCTION billing._peak_rule(account_id bigint, meter text, region text, resource text, at timestamptz)
 	RETURNS TABLE (base numeric, cap numeric, is_off boolean, mode text, over_cap text, subscription_id bigint, base_option text, cap_option text,

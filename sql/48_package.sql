@@ -24,6 +24,33 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._guard_offer() IS 'trigger: an offer that has packages is immutable, with what they cover';
 
+CREATE FUNCTION billing._check_prepaid_meter() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	may text[] := CASE TG_TABLE_NAME WHEN 'plan_allowance' THEN '{sum,count,max}' ELSE '{sum,count}' END;
+	how text;
+BEGIN
+	-- locked: a meter that is being changed is waited for, and one that is covered does not change
+	SELECT m.aggregation INTO how FROM billing.meter m WHERE m.meter = NEW.meter FOR SHARE;
+	IF how <> ALL (may) THEN
+		RAISE EXCEPTION 'meter "%" can not be in billing.%', NEW.meter, TG_TABLE_NAME USING
+			ERRCODE = 'UB067',
+			DETAIL = format('Its aggregation is %s, whose quantity is not a sum of events from which something could be deducted.', how),
+			HINT = format('SELECT meter FROM billing.meter WHERE aggregation IN (''%s'');', array_to_string(may, ''', '''));
+	ELSIF TG_TABLE_NAME = 'package_coverage' AND NOT EXISTS (SELECT FROM billing.package_offer o WHERE o.offer = to_jsonb(NEW) ->> 'offer') THEN
+		RAISE EXCEPTION 'offer "%" does not exist', to_jsonb(NEW) ->> 'offer' USING
+			ERRCODE = 'foreign_key_violation',
+			DETAIL = 'What it covers is said once it is there.',
+			HINT = 'INSERT INTO billing.package_offer ... first.';
+	END IF;
+	RETURN NEW;
+END
+$fn$;
+COMMENT ON FUNCTION billing._check_prepaid_meter()
+	IS 'trigger: raises UB067 for a package or an allowance of a meter that nothing is deducted from, 23503 for what an unknown offer covers';
+
 CREATE FUNCTION billing._offer_in_force(offer text, currency text, at timestamptz) RETURNS timestamptz
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -192,10 +219,12 @@ DECLARE
 	id bigint;
 BEGIN
 	INSERT INTO billing.package (account_id, offer, meter, region, size, term, month_end, valid_from, valid_until, state, auto_renew, price_paid,
-		voucher_paid, order_id, renews, requires_plan, max_resources, cut_off, priority, bought_at)
+		voucher_paid, order_id, renews, requires_plan, max_resources, auto_renew_on, cut_off, refund_price,
+		priority, low_at, bought_at)
 	VALUES (_add_package.account_id, o.offer, o.meter, _add_package.region, o.size, o.term, o.month_end, _add_package.valid_from, _add_package.valid_until,
 		CASE WHEN _add_package.valid_from > _add_package.at THEN 'pending' ELSE 'active' END, _add_package.auto_renew, _add_package.price_paid,
-		_add_package.voucher_paid, _add_package.order_id, _add_package.renews, o.requires_plan, o.max_resources, o.cut_off, o.priority, _add_package.at)
+		_add_package.voucher_paid, _add_package.order_id, _add_package.renews, o.requires_plan, o.max_resources, o.auto_renew_on, o.cut_off,
+		o.refund_price, o.priority, o.low_at, _add_package.at)
 	RETURNING package_id INTO id;
 	INSERT INTO billing.package_resource (account_id, package_id, resource, bound_at)
 	SELECT _add_package.account_id, id, r, _add_package.valid_from FROM unnest(_add_package.resources) r;
@@ -375,6 +404,59 @@ $fn$;
 COMMENT ON FUNCTION billing.set_auto_renew(bigint, bigint, boolean, text, timestamptz)
 	IS 'switches the automatic renewal of a package on or off; returns the package that lost it to this one, or NULL';
 
+CREATE FUNCTION billing._note_low_packages(account_from bigint, account_to bigint, at timestamptz) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'	-- instants among the facts
+AS $fn$
+	-- once for a package and threshold; one that is used up has a notice of its own
+	INSERT INTO billing.notice (account_id, kind, subject, subject_id, cause, facts, at)
+	SELECT p.account_id, 'package_low', 'package', p.package_id::text, 'below ' || trim_scale(p.low_at),
+		jsonb_build_object('account_id', p.account_id, 'package_id', p.package_id, 'offer', p.offer, 'meter', p.meter, 'unit', m.unit, 'size', p.size,
+			'remaining', p.size - p.used, 'threshold', p.low_at, 'valid_until', billing.last_second(p.valid_until)), _note_low_packages.at
+	FROM billing.package p JOIN billing.meter m USING (meter)
+	WHERE p.account_id >= account_from AND p.account_id < account_to AND p.low_at IS NOT NULL AND p.state IN ('pending', 'active')
+		AND p.used < p.size AND p.size - p.used <= p.low_at
+		AND NOT EXISTS (SELECT FROM billing.notice n WHERE n.account_id = p.account_id AND n.kind = 'package_low' AND n.subject = 'package'
+			AND n.subject_id = p.package_id::text AND n.cause = 'below ' || trim_scale(p.low_at))
+	ORDER BY p.account_id, p.package_id
+	ON CONFLICT DO NOTHING
+$fn$;
+COMMENT ON FUNCTION billing._note_low_packages(bigint, bigint, timestamptz)
+	IS 'tells the accounts of a range of whose packages no more is left than the threshold that was set';
+
+CREATE FUNCTION billing.set_low_package(account_id bigint, package_id bigint, quantity numeric, key text DEFAULT NULL, at timestamptz DEFAULT now())
+	RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	p billing.package;
+BEGIN
+	PERFORM billing._begin_package_call(set_low_package.account_id, 'set_low_package', set_low_package.at);
+	PERFORM billing._check_package(set_low_package.account_id, set_low_package.package_id);
+	IF billing._claim_request(set_low_package.account_id, set_low_package.key, 'set_low_package', jsonb_build_object('package_id', set_low_package.package_id,
+		'quantity', set_low_package.quantity), set_low_package.at) IS NOT NULL
+	THEN
+		RETURN;
+	END IF;
+	PERFORM billing._check_may(set_low_package.account_id, 'set_low_package', set_low_package.at);
+	SELECT * INTO STRICT p FROM billing.package x WHERE x.account_id = set_low_package.account_id AND x.package_id = set_low_package.package_id;
+	PERFORM billing._require_live(p, 'a threshold', set_low_package.at);
+	IF NOT (quantity > 0 AND quantity < p.size) THEN
+		RAISE EXCEPTION 'threshold % of package % is out of range', quantity, p.package_id USING
+			ERRCODE = 'numeric_value_out_of_range',
+			DETAIL = format('It lies above 0 and below the package''s size, %s.', p.size),
+			HINT = 'Give such a quantity, or NULL for no threshold; that a package is used up is told in any case.';
+	END IF;
+	UPDATE billing.package x SET low_at = set_low_package.quantity WHERE x.account_id = p.account_id AND x.package_id = p.package_id;
+	PERFORM billing._note_low_packages(p.account_id, p.account_id + 1, set_low_package.at);
+	PERFORM billing._answer_request(set_low_package.account_id, set_low_package.key, 'true');
+END
+$fn$;
+COMMENT ON FUNCTION billing.set_low_package(bigint, bigint, numeric, text, timestamptz)
+	IS 'a notice is written once no more is left of a package than a quantity, for this package and those that renew it; NULL: none';
+
 CREATE FUNCTION billing.bind_resource(account_id bigint, package_id bigint, resource text, key text DEFAULT NULL, at timestamptz DEFAULT now())
 	RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -457,6 +539,9 @@ DECLARE
 	a record;
 	p billing.package;
 	answer jsonb;
+	places integer;
+	kept numeric;
+	money numeric;
 	id bigint;
 BEGIN
 	a := billing._begin_package_call(refund_package.account_id, 'refund_package', refund_package.at);
@@ -468,23 +553,27 @@ BEGIN
 	IF answer IS NOT NULL THEN
 		RETURN answer::bigint;
 	END IF;
-	IF p.used > 0 THEN
+	IF p.used > 0 AND p.refund_price IS NULL THEN
 		RAISE EXCEPTION 'package % was used and can not be refunded', p.package_id USING
 			ERRCODE = 'UB060',
 			DETAIL = format('%s of %s are used; only unused packages are refunded.', p.used, p.size),
 			HINT = 'To give money nevertheless use billing.adjust().';
 	END IF;
 	PERFORM billing._require_live(p, 'a refund', refund_package.at);
-	id := billing._place_refund(refund_package.account_id, 'package', p.package_id, p.offer, 1, p.price_paid, p.voucher_paid,
+	-- what was used is taken from the wallet's part first, as of a plan; never below 0
+	SELECT c.decimals INTO STRICT places FROM billing.currency c WHERE c.currency = a.currency;
+	kept := round(p.used * coalesce(p.refund_price, 0), places);
+	money := greatest(p.price_paid - kept, 0);
+	id := billing._place_refund(refund_package.account_id, 'package', p.package_id, p.offer, 1, money, greatest(p.price_paid + p.voucher_paid - kept, 0) - money,
 		format('refund of package %s "%s"', p.package_id, p.offer), refund_package.at);
 	PERFORM billing._close_gap(refund_package.account_id, p.package_id, refund_package.at);
-	UPDATE billing.package x SET state = 'refunded', auto_renew = false WHERE x.account_id = refund_package.account_id AND x.package_id = p.package_id;
+	UPDATE billing.package x SET state = 'refunded', auto_renew = false, refunded_used = x.used WHERE x.account_id = refund_package.account_id AND x.package_id = p.package_id;
 	PERFORM billing._answer_request(refund_package.account_id, refund_package.key, to_jsonb(id));
 	RETURN id;
 END
 $fn$;
 COMMENT ON FUNCTION billing.refund_package(bigint, bigint, text, timestamptz)
-	IS 'gives back what the wallet paid for an unused package, a voucher''s part is lost; what was ordered for its end starts now; returns the order_id';
+	IS 'gives back what the wallet paid for a package that is unused, or less what was used of it where its offer says so; a voucher''s part is lost; what was ordered for its end starts now; returns the order_id';
 
 CREATE FUNCTION billing.change_package(account_id bigint, package_id bigint, offer text, resources text[] DEFAULT NULL,
 	key text DEFAULT NULL, at timestamptz DEFAULT now()) RETURNS bigint

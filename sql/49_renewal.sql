@@ -11,7 +11,9 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = on	-- settling, which calls it, has it off
 AS $fn$
-	SELECT p.account_id, p.package_id, p.valid_from, p.valid_until, p.auto_renew, p.used = p.size, p.size - p.used
+	-- of one that is renewed at its end only, it does not matter what is used
+	SELECT p.account_id, p.package_id, p.valid_from, p.valid_until, p.auto_renew, p.used = p.size AND p.auto_renew_on <> 'expiry',
+		CASE p.auto_renew_on WHEN 'expiry' THEN 'Infinity' ELSE p.size - p.used END
 	FROM billing.package p
 	WHERE p.account_id >= account_from AND p.account_id < account_to AND p.auto_renew AND p.state <> 'refunded'
 	UNION
@@ -140,9 +142,12 @@ BEGIN
 	o.term := p.term;
 	o.month_end := p.month_end;
 	o.max_resources := p.max_resources;
+	o.auto_renew_on := p.auto_renew_on;
+	o.refund_price := p.refund_price;
 	o.cut_off := p.cut_off;
 	o.requires_plan := p.requires_plan;
 	o.priority := p.priority;
+	o.low_at := p.low_at;
 	paid_by := billing._place_order(p.account_id, 'renewal', 'package', p.package_id, p.offer, 1, o.price, o.price - billing._offer_price(o, true),
 		NULL, NULL, format('renewal of package %s "%s"', p.package_id, p.offer), true, trigger_at);
 	SELECT x.money INTO STRICT paid FROM billing.purchase x WHERE x.account_id = p.account_id AND x.order_id = paid_by;
@@ -175,7 +180,13 @@ AS $fn$
 		UPDATE billing.package p SET valid_from = m.starts, valid_until = m.ends
 		FROM moved m WHERE p.account_id = m.account_id AND p.package_id = m.package_id
 	)
-	UPDATE billing.package_resource r SET bound_at = m.starts FROM moved m WHERE r.account_id = m.account_id AND r.package_id = m.package_id
+	UPDATE billing.package_resource r SET bound_at = m.starts FROM moved m WHERE r.account_id = m.account_id AND r.package_id = m.package_id;
+	WITH RECURSIVE moved AS (
+		SELECT _place_successor.account_id, _place_successor.package_id
+		UNION ALL
+		SELECT n.account_id, n.package_id FROM moved m JOIN billing.package n ON n.account_id = m.account_id AND n.renews = m.package_id AND n.state = 'pending'
+	)
+	SELECT billing._set_package_step(m.account_id, m.package_id) FROM moved m
 $fn$;
 COMMENT ON FUNCTION billing._place_successor(bigint, bigint, timestamptz)
 	IS 'moves the validity of a package that was ordered for the end of another one to where that is, with its bindings and what is ordered for its own end';
@@ -186,8 +197,7 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 	SELECT billing._place_successor(_start_package.account_id, _start_package.package_id, _start_package.starts);
 	UPDATE billing.package p SET state = 'active' WHERE p.account_id = _start_package.account_id AND p.package_id = _start_package.package_id;
-	SELECT billing._end_cut_off(_start_package.account_id, _start_package.package_id, _start_package.starts),
-		billing._set_package_step(_start_package.account_id, _start_package.package_id)
+	SELECT billing._end_cut_off(_start_package.account_id, _start_package.package_id, _start_package.starts)
 $fn$;
 COMMENT ON FUNCTION billing._start_package(bigint, bigint, timestamptz) IS 'lets a package that waits for the end of another one start sooner';
 
@@ -290,9 +300,9 @@ DECLARE
 	started_ids bigint[];
 BEGIN
 	FOR p IN SELECT x.account_id, x.package_id, x.auto_renew, x.cut_off FROM billing.package x
-		WHERE x.state = 'active' AND x.valid_until = timer AND x.account_id >= account_from AND x.account_id < account_to
+		WHERE (x.state = 'active' AND (x.auto_renew OR x.cut_off) OR x.state = 'exhausted' AND x.auto_renew AND x.auto_renew_on = 'expiry')
+			AND x.valid_until = timer AND x.account_id >= account_from AND x.account_id < account_to
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = x.account_id))
-			AND (x.auto_renew OR x.cut_off)
 		ORDER BY x.account_id, x.package_id
 	LOOP
 		IF p.auto_renew THEN

@@ -28,6 +28,8 @@ SET plan_cache_mode = force_custom_plan	-- a plan for any range takes ranges for
 -- Nobody can guess how many rows a part will have, and a hash join is never far off.  What is looked up row by row is LATERAL.
 SET enable_nestloop = off
 SET enable_mergejoin = off
+SET enable_seqscan = on
+SET enable_sort = on
 AS $fn$
 DECLARE
 	has_caps boolean := EXISTS (SELECT FROM billing.usage_cap c
@@ -46,6 +48,9 @@ BEGIN
 	-- where one range holds all there is, most cycles hold less work than a plan costs
 	IF account_from = -9223372036854775808 AND account_to = 9223372036854775807 THEN
 		PERFORM set_config('plan_cache_mode', 'force_generic_plan', true);
+		-- it outlives the day on which the tables were empty, so it goes by indexes, and hashes what it groups
+		PERFORM set_config('enable_seqscan', 'off', true);
+		PERFORM set_config('enable_sort', 'off', true);
 	END IF;
 	WITH own_price AS MATERIALIZED (
 		SELECT DISTINCT p.account_id, p.meter FROM billing.price p
@@ -270,7 +275,13 @@ BEGIN
 			CASE WHEN billing._is_windowed(f.aggregation) THEN 0 WHEN f.is_covered THEN 0 ELSE coalesce(f.deductible, f.total) END AS added,
 			NULL::numeric AS last_value, CASE WHEN billing._is_windowed(f.aggregation) THEN 0::numeric END AS added_exact, f.post, f.period_end,
 			f.time_zone, f.decimals, f.invoice_period, CASE WHEN f.is_covered THEN f.deductible ELSE 0 END AS covered, f.is_over
-		FROM placed f WHERE f.price_id IS NOT NULL AND (NOT f.is_covered OR f.price_id IN (SELECT x.price_id FROM billing.price x WHERE x.tier_basis = 'whole'))
+		FROM placed f
+		-- a peak that is no higher than what its counter has seen changes nothing
+		LEFT JOIN LATERAL (SELECT true AS stands FROM billing.position o
+			WHERE o.account_id = f.account_id AND o.line_id = f.line_id AND o.period_start = f.period_start
+				AND o.resource = CASE f.scope WHEN 'resource' THEN f.resource ELSE '' END AND o.price_id = f.price_id
+				AND o.quantity >= f.billed AND (o.is_over OR NOT coalesce(f.is_over, false)) LIMIT 1) x ON f.aggregation = 'max' AND NOT carries
+		WHERE x.stands IS NULL AND f.price_id IS NOT NULL AND (NOT f.is_covered OR f.price_id IN (SELECT x.price_id FROM billing.price x WHERE x.tier_basis = 'whole'))
 		UNION ALL
 		SELECT w.account_id, p.line_id, w.period_start, CASE p.scope WHEN 'resource' THEN w.resource ELSE '' END,
 			w.price_id, 2, CASE w.aggregation WHEN 'last' THEN w.last_time END, CASE w.aggregation WHEN 'last' THEN w.last_key END,
@@ -324,8 +335,9 @@ BEGIN
 			coalesce(o.line_posted, 0) AS old_line_posted,
 			coalesce(o.exact_amount, 0) + sum(p.added_exact) OVER counter AS added_to,
 			coalesce(o.covered, 0) + sum(p.covered) OVER counter AS covered_to,
-			-- one peak above a cap makes the period free, whichever comes first
-			by_base AND coalesce(o.is_over OR bool_or(p.is_over) OVER (PARTITION BY p.account_id, p.line_id, p.period_start, p.counter_resource, p.price_id), false) AS is_free,
+			-- from the first peak above a cap on that makes the period free
+			by_base AND (coalesce(o.is_over, false) OR count(*) FILTER (WHERE p.is_over) OVER counter > 0) AS is_free,
+			by_base AND (coalesce(o.is_over, false) OR count(*) FILTER (WHERE p.is_over) OVER counter > CASE WHEN p.is_over THEN 1 ELSE 0 END) AS was_free,
 			o.quantity IS NULL AS is_new,
 			lead(p.price_id) OVER counter IS NULL AS last_of_counter,
 			CASE WHEN p.aggregation IN ('sum', 'count') OR billing._is_windowed(p.aggregation)
@@ -370,7 +382,7 @@ BEGIN
 				ELSE billing.rate(p.tariff, c.quantity_to) END AS exact_to,
 			CASE WHEN c.added_exact IS NOT NULL THEN c.added_to - c.added_exact
 				WHEN c.first_of_counter THEN c.old_exact
-				WHEN c.is_free THEN 0
+				WHEN c.was_free THEN 0
 				WHEN c.base IS NOT NULL THEN billing.rate_between(p.tariff, c.base, q.quantity_from)
 				WHEN by_whole AND p.tier_basis = 'whole' THEN billing._rate_uncovered(p.tariff, c.covered_to - c.covered, q.quantity_from)
 				ELSE billing.rate(p.tariff, q.quantity_from) END AS exact_from

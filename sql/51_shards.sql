@@ -79,6 +79,9 @@ BEGIN
 		(SELECT min(p.valid_until) FROM billing.package p
 		 WHERE p.state = 'active' AND p.valid_until <= until AND accounts @> p.account_id
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = p.account_id))),
+		(SELECT min(p.valid_until) FROM billing.package p
+		 WHERE p.state = 'exhausted' AND p.auto_renew AND p.auto_renew_on = 'expiry' AND p.valid_until <= until AND accounts @> p.account_id
+			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = p.account_id))),
 		(SELECT min(p.valid_from) FROM billing.package p
 		 WHERE p.state = 'pending' AND p.valid_from <= until AND accounts @> p.account_id
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = p.account_id))),

@@ -25,12 +25,12 @@ BEGIN
 			DETAIL = 'Its quantity is known when the counter period closes.',
 			HINT = 'Leave post out, or say counter.';
 	END IF;
-	IF (billing._is_conditional(price.properties, price.weekdays, price.time_from, price.time_to) OR price.options <> '{}' OR price.plan <> '')
+	IF (price.plan <> '' OR billing._is_conditional(price.properties, price.weekdays, price.time_from, price.time_to))
 		AND (SELECT m.aggregation FROM billing.meter m WHERE m.meter = price.meter) = 'time_weighted' THEN
 		RAISE EXCEPTION 'a price of meter "%" can not have conditions', price.meter USING
 			ERRCODE = 'invalid_parameter_value',
-			DETAIL = 'A level holds on after its event, which has no properties, weekdays, hours, plan or options then.',
-			HINT = 'Leave them out; a region or a meter for each kind tells them apart, and an account may have a price of its own.';
+			DETAIL = 'A level holds on after its event, which has no plan, options, properties, weekdays or hours then.',
+			HINT = 'Leave plan, properties, weekdays, time_from and time_to out; a region or a meter for each kind tells them apart.';
 	END IF;
 	SELECT billing.cycle_start(b.cycle) INTO open_from FROM billing.barrier b WHERE b.mark = 'watermark';
 	-- which price an event had is looked up when the window is read, so it must not change behind it
@@ -42,7 +42,7 @@ BEGIN
 	END IF;
 END
 $fn$;
-COMMENT ON FUNCTION billing._check_windowed_price(record) IS 'raises 22023 or UB007 for a price of a windowed meter that posts with every cycle, has conditions where a level holds, or goes back behind what is settled';
+COMMENT ON FUNCTION billing._check_windowed_price(record) IS 'raises 22023 or UB007 for a price of a windowed meter that posts with every cycle, has a plan or conditions where a level holds, or goes back behind what is settled';
 
 -- not pinned: meant to be inlined
 CREATE FUNCTION billing._windows(account_from bigint, account_to bigint, closes timestamptz)

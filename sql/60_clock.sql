@@ -60,11 +60,17 @@ CREATE FUNCTION billing._left_undone(until timestamptz) RETURNS timestamptz
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
-	SELECT h.at FROM billing.heartbeat h
-	WHERE h.at <= until AND EXISTS (SELECT FROM billing._due_subjects('-infinity') d WHERE d.next_at < h.at)
+	SELECT max(x.at) FROM (
+		SELECT h.at FROM billing.heartbeat h WHERE EXISTS (SELECT FROM billing._due_subjects('-infinity') d WHERE d.next_at < h.at)
+		UNION ALL
+		SELECT greatest(billing.cycle_start(b.cycle) + i.settle_delay, (SELECT h.at FROM billing.heartbeat h))
+		FROM billing.barrier b CROSS JOIN billing.installation i
+		WHERE b.mark = 'watermark' AND (EXISTS (SELECT FROM billing.shard s WHERE s.timers_through < b.cycle)
+			OR (SELECT min(n.period_end) FROM billing.invoice n WHERE n.number IS NULL) <= billing.cycle_start(b.cycle))) x
+	WHERE x.at <= until
 $fn$;
 COMMENT ON FUNCTION billing._left_undone(timestamptz)
-	IS 'the instant of the last ring, where a step was due before it and is not applied: a call that bore an earlier instant came after it; NULL: none';
+	IS 'the instant at which a ring has to go on before later ones: it was cut short after it had closed cycles, or a call that bore an earlier instant came after it; NULL: none';
 
 CREATE FUNCTION billing._job_ahead(at timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE

@@ -82,7 +82,7 @@ BEGIN
 					WHEN seen.events = 0 OR seen.quantity <> c.quantity THEN ', with events that could not be rated before' ELSE '' END) END;
 	IF seen.aggregation = 'max' THEN
 		RETURN QUERY SELECT 1, 'base', k.base, NULL::numeric, NULL::numeric, k.detail FROM billing._explain_peaks(c.account_id, c.charge_id) k;
-		is_over := EXISTS (SELECT FROM billing._explain_peaks(c.account_id, c.charge_id) k WHERE k.is_over);
+		is_over := before.exact + c.exact_amount = 0 AND EXISTS (SELECT FROM billing._explain_peaks(c.account_id, c.charge_id) k WHERE k.is_over);
 	END IF;
 	RETURN QUERY SELECT 2, 'price', NULL::numeric, NULL::numeric, NULL::numeric,
 		format('price %s: %s; %s counter of each %s, valid from %s%s', p.price_id, p.tariff, l.counter, l.scope, p.valid_from,

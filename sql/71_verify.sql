@@ -320,6 +320,7 @@ BEGIN
 		UNION ALL SELECT * FROM billing._verify_subscription_chains()
 		UNION ALL SELECT * FROM billing._verify_package_chains()
 		UNION ALL SELECT * FROM billing._verify_orders()
+		UNION ALL SELECT * FROM billing._verify_deferred()
 		UNION ALL SELECT * FROM billing._verify_subscriptions();
 END
 $fn$;

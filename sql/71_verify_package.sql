@@ -38,7 +38,14 @@ AS $fn$
 				OR p.state = 'pending' AND p.valid_from <= billing.cycle_start(h.timers_through))
 				AND NOT EXISTS (SELECT FROM billing.charge c WHERE c.account_id = p.account_id AND c.source = 'fee' AND c.source_id = p.order_id
 					AND c.cycle >= h.timers_through)
-			OR p.state = 'refunded' AND (p.used > 0 OR p.auto_renew))
+			OR p.state = 'refunded' AND (p.used <> p.refunded_used OR p.auto_renew)
+			OR p.state = 'exhausted' AND p.auto_renew AND p.auto_renew_on = 'expiry' AND p.valid_until <= billing.cycle_start(h.timers_through))
+	UNION ALL
+	SELECT 'package low', p.account_id, format('of package %s %s are left, no more than %s, and there is no notice', p.package_id, p.size - p.used, p.low_at)
+	FROM billing.package p
+	WHERE p.low_at IS NOT NULL AND p.state IN ('pending', 'active') AND p.used < p.size AND p.size - p.used <= p.low_at
+		AND NOT EXISTS (SELECT FROM billing.notice n WHERE n.account_id = p.account_id AND n.kind = 'package_low' AND n.subject = 'package'
+			AND n.subject_id = p.package_id::text AND n.cause = 'below ' || trim_scale(p.low_at))
 	UNION ALL
 	SELECT 'package successor', n.account_id, format('package %s starts %s, when package %s ends, which is %s and ends %s', n.package_id, n.valid_from, p.package_id, p.state, p.valid_until)
 	FROM billing.package n JOIN billing.package p ON p.account_id = n.account_id AND p.package_id = n.renews

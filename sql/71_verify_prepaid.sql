@@ -89,6 +89,13 @@ AS $fn$
 		FROM billing.subscription_payment y GROUP BY 1, 2, 3) y USING (account_id, subscription_id, term)
 	WHERE (t.money, t.voucher_amount, t.list_price) IS DISTINCT FROM (y.money, y.voucher_amount, y.list_price)
 	UNION ALL
+	SELECT 'payment', y.account_id, format('of order %s for term %s of subscription %s, from %s on; the term is from %s to %s', y.order_id, y.term, y.subscription_id, y.paid_from,
+		t.term_start, t.term_end)
+	FROM billing.subscription_payment y
+	JOIN billing.subscription_term t USING (account_id, subscription_id, term)
+	JOIN billing.purchase o ON o.account_id = y.account_id AND o.order_id = y.order_id
+	WHERE y.paid_from <> CASE WHEN y.order_id = t.order_id THEN t.term_start ELSE greatest(t.term_start, o.at) END
+	UNION ALL
 	SELECT 'payments and order', y.account_id, format('order %s of subscription %s: (%s, voucher %s, list price %s), its payments (%s, voucher %s, list price %s)',
 		o.order_id, y.subscription_id, o.money, o.voucher_amount, o.list_price, y.money, y.voucher_amount, y.list_price)
 	FROM (SELECT y.account_id, y.subscription_id, y.order_id, sum(y.money) AS money, sum(y.voucher_amount) AS voucher_amount, sum(y.list_price) AS list_price

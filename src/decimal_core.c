@@ -116,6 +116,19 @@ greatest_common_divisor(DecimalInt a, DecimalInt b)
 	return a;
 }
 
+/* decimal_cancel divides two numbers by what they have in common: their quotient stays what it is. */
+void
+decimal_cancel(Decimal *a, Decimal *b)
+{
+	DecimalInt factor = greatest_common_divisor(a->value, b->value);
+
+	if (factor > 1)
+	{
+		a->value /= factor;
+		b->value /= factor;
+	}
+}
+
 /*
  * decimal_divide gives the exact quotient of a (not negative) by b (positive),
  * trimmed.  A quotient of decimals has a last digit if, in lowest terms, its

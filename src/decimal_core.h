@@ -132,6 +132,7 @@ decimal_of(int64_t value)
 extern bool decimal_add(Decimal a, Decimal b, Decimal *sum);
 extern bool decimal_subtract(Decimal a, Decimal b, Decimal *difference);
 extern bool decimal_multiply(Decimal a, Decimal b, Decimal *product);
+extern void decimal_cancel(Decimal *a, Decimal *b);
 extern DecimalDivision decimal_divide(Decimal a, Decimal b, Decimal *quotient);
 extern bool decimal_count(Decimal a, Decimal b, bool started, Decimal *count);
 extern bool decimal_rescale(Decimal a, int scale, Decimal *result);

@@ -96,6 +96,12 @@
 #define ERRCODE_BILLING_METER_WITHOUT_CAPS MAKE_SQLSTATE('U', 'B', '0', '6', '5')
 #define ERRCODE_BILLING_NO_SUCH_CAP MAKE_SQLSTATE('U', 'B', '0', '6', '6')
 
+/* sql/48_package.sql: a package or an allowance of a meter whose quantity is no sum */
+#define ERRCODE_BILLING_METER_NOT_DEDUCTIBLE MAKE_SQLSTATE('U', 'B', '0', '6', '7')
+
+/* sql/42_resource.sql: a paid plan waits for that resource */
+#define ERRCODE_BILLING_PLAN_WAITS MAKE_SQLSTATE('U', 'B', '0', '6', '8')
+
 /* sql/47_subscription_configure.sql: an option is less than the one that it has to reach */
 #define ERRCODE_BILLING_OPTION_BELOW_ANOTHER MAKE_SQLSTATE('U', 'B', '0', '7', '0')
 

@@ -262,9 +262,10 @@ lifecycle_finish(const LifecyclePolicy *policy, TariffError *error)
  * lifecycle_next finds the step that follows so many applied ones; false when
  * the chain is over.
  *
- * The chain counts from the anchor until its first "after" has been applied,
- * and then from the chain's last applied step.  What counts back moves nothing:
- * a notice that an outage held up must not hold up the release.
+ * The chain counts from the anchor until its first step has been applied, and
+ * then from the last one, "immediately" or "after": who is told late has all of
+ * the time that follows.  What counts back moves nothing: a notice before the
+ * release that an outage held up must not hold up the release.
  */
 bool
 lifecycle_next(const LifecyclePolicy *policy, int applied, LifecycleNext *next)
@@ -287,7 +288,8 @@ lifecycle_next(const LifecyclePolicy *policy, int applied, LifecycleNext *next)
 	else if (step->direction == LIFECYCLE_AFTER)
 		next->forward = applied;
 	for (int i = 0; i < applied; i++)
-		if (policy->steps[i].direction == LIFECYCLE_AFTER)
+		if (policy->steps[i].direction == LIFECYCLE_AFTER ||
+			policy->steps[i].direction == LIFECYCLE_IMMEDIATELY)
 			next->from_anchor = false;
 	return true;
 }

@@ -168,6 +168,8 @@ make_unit(TariffSpec *spec, int index, TariffError *error)
 	TariffTier *tier = &spec->tiers[index];
 	TariffField field = tier->has_per ? TARIFF_FIELD_PER : TARIFF_FIELD_PRICE;
 	Decimal price = tier->price;
+	Decimal block = tier->block;
+	Decimal per = tier->per;
 	char price_text[DECIMAL_TEXT_SIZE];
 	char per_text[DECIMAL_TEXT_SIZE];
 	DecimalDivision outcome = DECIMAL_TOO_WIDE;
@@ -177,8 +179,16 @@ make_unit(TariffSpec *spec, int index, TariffError *error)
 		tariff_fail(error, TARIFF_MALFORMED, -1, "per must be above 0.");
 		return fail_in_tier(spec, index, TARIFF_FIELD_PER, TARIFF_MALFORMED, error);
 	}
-	if (tier->block.value == 0 || decimal_multiply(decimal_trim(price), tier->block, &price))
-		outcome = decimal_divide(decimal_trim(price), tier->per, &tier->unit);
+	if (tier->block.value == 0)
+		outcome = decimal_divide(decimal_trim(price), per, &tier->unit);
+	else
+	{
+		/* price * block may be wide where the price of a block is not */
+		decimal_cancel(&price, &per);
+		decimal_cancel(&block, &per);
+		if (decimal_multiply(decimal_trim(price), block, &price))
+			outcome = decimal_divide(decimal_trim(price), per, &tier->unit);
+	}
 	if (outcome == DECIMAL_DIVIDED)
 		return TARIFF_OK;
 

@@ -55,6 +55,7 @@ INSERT INTO billing.notice_template (kind, text) VALUES
 	('low_balance', 'The balance of account {account_id} is {balance} {currency}, below {threshold}.'),
 	('expiring', 'What you have ends at {term_end}.'),
 	('package_renewed', 'Package {renews} of "{offer}" was renewed for {price}: package {package_id} is valid to {valid_until}.'),
+	('package_low', 'Of package {package_id} of "{offer}" {remaining} of {size} {unit} are left, no more than {threshold}. It is valid to {valid_until}.'),
 	('package_expires', 'Package {package_id} of "{offer}" is valid to {valid_until}; {remaining} of {size} are left.'),
 	('package_expired', 'Package {package_id} of "{offer}" was valid to {valid_until}; {remaining} of {size} were left.'),
 	('package_exhausted', 'Package {package_id} of "{offer}" is used up.'),

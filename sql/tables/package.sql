@@ -17,11 +17,15 @@ CREATE TABLE billing.package_offer (
 	auto_renew_discount numeric NOT NULL DEFAULT 0 CONSTRAINT package_offer_auto_renew_discount_is_a_share CHECK (auto_renew_discount >= 0 AND auto_renew_discount <= 1),
 	auto_renew_price numeric CONSTRAINT package_offer_auto_renew_price_is_finite_and_not_negative CHECK (auto_renew_price >= 0 AND auto_renew_price < 'Infinity'),
 	auto_renew_scope text NOT NULL DEFAULT 'type' CONSTRAINT package_offer_auto_renew_scope_is_known CHECK (auto_renew_scope IN ('type', 'package')),
+	auto_renew_on text NOT NULL DEFAULT 'exhaustion' CONSTRAINT package_offer_auto_renew_on_is_known CHECK (auto_renew_on IN ('exhaustion', 'expiry')),
 	cut_off boolean NOT NULL DEFAULT false,
+	refund_price numeric CONSTRAINT package_offer_refund_price_is_finite_and_not_negative CHECK (refund_price >= 0 AND refund_price < 'Infinity'),
 	month_end text NOT NULL DEFAULT 'clamp' CONSTRAINT package_offer_month_end_is_known CHECK (month_end IN ('clamp', 'spill', 'days 30')),
 	starts text NOT NULL DEFAULT 'now' CONSTRAINT package_offer_starts_is_known CHECK (starts IN ('now', 'day', 'month')),
 	priority integer NOT NULL DEFAULT 0,
+	low_at numeric,
 	expiry_policy text COLLATE "C",
+	CONSTRAINT package_offer_low_at_is_below_its_size CHECK (low_at > 0 AND low_at < size),
 	PRIMARY KEY (offer, currency, valid_from)
 );
 COMMENT ON TABLE billing.package_offer IS 'catalogue: prepaid packages that can be bought; of one offer and currency the latest row in force counts';
@@ -41,10 +45,13 @@ COMMENT ON COLUMN billing.package_offer.requires_plan IS 'plans of which the acc
 COMMENT ON COLUMN billing.package_offer.auto_renew_discount IS 'share off the price, of the purchase with automatic renewal and of each renewal: 0.05 is 5 %';
 COMMENT ON COLUMN billing.package_offer.auto_renew_price IS 'the price in place of the discounted one, where printed prices follow no rule; NULL: the discounted one';
 COMMENT ON COLUMN billing.package_offer.auto_renew_scope IS 'type: of the packages of one meter one renews itself; package: each may';
+COMMENT ON COLUMN billing.package_offer.auto_renew_on IS 'exhaustion: when it is used up or at its end, whichever is first; expiry: at its end only';
+COMMENT ON COLUMN billing.package_offer.refund_price IS 'a package that was used is refunded less this for each unit used; NULL: only unused ones are refunded';
 COMMENT ON COLUMN billing.package_offer.cut_off IS 'true: when it is over its resources are restricted, in place of being billed; it can not renew itself';
 COMMENT ON COLUMN billing.package_offer.month_end IS 'what a month that lacks the first day''s number does: clamp, spill or days 30';
 COMMENT ON COLUMN billing.package_offer.starts IS 'where its validity starts: now (the second of purchase), day (00:00 of that day) or month (00:00 of its first)';
 COMMENT ON COLUMN billing.package_offer.priority IS 'higher is deducted from first, before the nearest end';
+COMMENT ON COLUMN billing.package_offer.low_at IS 'a notice is written once no more than this is left of a package; billing.set_low_package() sets it for one; NULL: none is';
 COMMENT ON COLUMN billing.package_offer.expiry_policy IS 'lifecycle policy of the end of its packages, of notices only, such as package; NULL: nobody is told';
 
 CREATE TABLE billing.package_coverage (
@@ -60,6 +67,10 @@ COMMENT ON COLUMN billing.package_coverage.meter IS 'a meter that it covers';
 COMMENT ON COLUMN billing.package_coverage.region IS 'region of the usage; '''' any';
 COMMENT ON COLUMN billing.package_coverage.factor IS 'how much of the package one unit of usage takes: 1.8';
 
+CREATE TRIGGER package_offer_meter BEFORE INSERT OR UPDATE ON billing.package_offer
+	FOR EACH ROW EXECUTE FUNCTION billing._check_prepaid_meter();
+CREATE TRIGGER package_coverage_meter BEFORE INSERT OR UPDATE ON billing.package_coverage
+	FOR EACH ROW EXECUTE FUNCTION billing._check_prepaid_meter();
 CREATE TRIGGER package_offer_check BEFORE INSERT OR UPDATE ON billing.package_offer
 	FOR EACH ROW EXECUTE FUNCTION billing._check_offer();
 CREATE TRIGGER package_offer_guard BEFORE UPDATE OR DELETE ON billing.package_offer
@@ -88,8 +99,12 @@ CREATE TABLE billing.package (
 	took_flag boolean NOT NULL DEFAULT false,
 	requires_plan text[] COLLATE "C",
 	max_resources integer,
+	auto_renew_on text NOT NULL,
 	cut_off boolean NOT NULL,
+	refund_price numeric,
+	refunded_used numeric,
 	priority integer NOT NULL,
+	low_at numeric CHECK (low_at > 0 AND low_at < size),
 	bought_at timestamptz NOT NULL,
 	PRIMARY KEY (account_id, package_id),
 	FOREIGN KEY (account_id, order_id) REFERENCES billing.purchase,
@@ -97,13 +112,16 @@ CREATE TABLE billing.package (
 	CHECK (valid_from < valid_until),
 	CHECK (renews IS NOT NULL OR NOT took_flag),
 	-- settling knows it by name: it tries again without a package that was refunded meanwhile
-	CONSTRAINT package_refunded_is_unused CHECK (state <> 'refunded' OR used = 0)
+	CONSTRAINT package_refunded_is_unused CHECK (state <> 'refunded' OR used = refunded_used),
+	CHECK ((state = 'refunded') = (refunded_used IS NOT NULL))
 ) WITH (fillfactor = 70);
 -- not for unused ones alone: an index that knows `used` would make every deduction rewrite all indexes
 CREATE INDEX package_valid ON billing.package (account_id, valid_until);
 CREATE INDEX package_ends ON billing.package (valid_until, account_id) WHERE state = 'active';
+CREATE INDEX package_renews_at_end ON billing.package (valid_until, account_id) WHERE state = 'exhausted' AND auto_renew AND auto_renew_on = 'expiry';
 CREATE INDEX package_starts ON billing.package (valid_from, account_id) WHERE state = 'pending';
 CREATE INDEX package_renews ON billing.package (account_id) WHERE auto_renew;
+CREATE INDEX package_low ON billing.package (account_id) WHERE low_at IS NOT NULL AND state IN ('pending', 'active');
 COMMENT ON TABLE billing.package IS 'prepaid packages that accounts hold or have held';
 COMMENT ON COLUMN billing.package.account_id IS 'the account';
 COMMENT ON COLUMN billing.package.package_id IS 'number of the package';
@@ -125,8 +143,12 @@ COMMENT ON COLUMN billing.package.renews IS 'the package that it takes over from
 COMMENT ON COLUMN billing.package.took_flag IS 'did that package give it its automatic renewal? it gets it back if this one is refunded before it starts';
 COMMENT ON COLUMN billing.package.requires_plan IS 'plans of which one must be active for it to be deducted from; NULL: none';
 COMMENT ON COLUMN billing.package.max_resources IS 'it covers bound resources only, at most so many; NULL: it needs no binding';
+COMMENT ON COLUMN billing.package.auto_renew_on IS 'exhaustion: it is renewed when it is used up or at its end; expiry: at its end only';
+COMMENT ON COLUMN billing.package.refund_price IS 'what a refund keeps for each unit used; NULL: it is refunded only while it is unused';
+COMMENT ON COLUMN billing.package.refunded_used IS 'how much was used of it when it was refunded, since when nothing is deducted from it; NULL: it was not refunded';
 COMMENT ON COLUMN billing.package.cut_off IS 'when it is over its resources are restricted, in place of being billed';
 COMMENT ON COLUMN billing.package.priority IS 'higher is deducted from first';
+COMMENT ON COLUMN billing.package.low_at IS 'a notice is written once no more than this is left of it; NULL: none is';
 COMMENT ON COLUMN billing.package.bought_at IS 'when it was bought';
 
 CREATE TABLE billing.package_resource (

@@ -144,6 +144,8 @@ CREATE TRIGGER plan_price_guard BEFORE UPDATE OR DELETE ON billing.plan_price
 	FOR EACH ROW EXECUTE FUNCTION billing._guard_plan();
 CREATE TRIGGER plan_discount_guard BEFORE UPDATE OR DELETE ON billing.plan_discount
 	FOR EACH ROW EXECUTE FUNCTION billing._guard_plan();
+CREATE TRIGGER plan_allowance_meter BEFORE INSERT OR UPDATE ON billing.plan_allowance
+	FOR EACH ROW EXECUTE FUNCTION billing._check_prepaid_meter();
 CREATE TRIGGER plan_allowance_check BEFORE INSERT OR UPDATE ON billing.plan_allowance
 	FOR EACH ROW EXECUTE FUNCTION billing._check_plan_allowance();
 CREATE TRIGGER plan_allowance_guard BEFORE INSERT OR UPDATE OR DELETE ON billing.plan_allowance

@@ -18,7 +18,7 @@ SELECT p.account_id, p.package_id, p.offer, p.meter, p.size, p.used, p.size - p.
 		ELSE (SELECT max(o.at) FROM billing.purchase o WHERE o.account_id = p.account_id AND o.kind = 'refund' AND o.subject = 'package' AND o.subject_id = p.package_id)
 		END AS since,
 	CASE WHEN n.next_at IS NOT NULL THEN (SELECT t.action FROM billing.lifecycle l CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
-		WHERE l.lifecycle_id = n.lifecycle_id AND t.step = n.step + 1) END AS next_step, n.next_at
+		WHERE l.lifecycle_id = n.lifecycle_id AND t.step = n.step + 1) END AS next_step, n.next_at, p.low_at
 FROM billing.package p CROSS JOIN billing.barrier b
 LEFT JOIN billing.package_chain n ON n.account_id = p.account_id AND n.package_id = p.package_id AND p.state NOT IN ('exhausted', 'refunded')
 WHERE b.mark = 'watermark';
@@ -45,3 +45,4 @@ COMMENT ON COLUMN billing.packages.bought_at IS 'when it was bought';
 COMMENT ON COLUMN billing.packages.since IS 'since when it is in its state';
 COMMENT ON COLUMN billing.packages.next_step IS 'what the expiry policy of its offer does next';
 COMMENT ON COLUMN billing.packages.next_at IS 'when that is due';
+COMMENT ON COLUMN billing.packages.low_at IS 'a notice is written once no more than this is left of it; NULL: none is';

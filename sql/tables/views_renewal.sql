@@ -22,7 +22,7 @@ FROM (
 				THEN format('no plan that it needs is paid until then: %s', array_to_string(p.requires_plan, ', ')) END
 		FROM billing.package p
 		JOIN billing.account a USING (account_id)
-		CROSS JOIN LATERAL (SELECT CASE WHEN p.state <> 'exhausted' THEN p.valid_until END AS renew_at,
+		CROSS JOIN LATERAL (SELECT CASE WHEN p.state <> 'exhausted' OR p.auto_renew_on = 'expiry' THEN p.valid_until END AS renew_at,
 			coalesce((SELECT h.at FROM billing.heartbeat h), p.bought_at) AS present) t
 		CROSS JOIN LATERAL (SELECT billing._package_renewal_price(p.offer, a.currency, coalesce(t.renew_at, t.present)) AS price) o
 		WHERE p.auto_renew AND p.state IN ('pending', 'active', 'exhausted')

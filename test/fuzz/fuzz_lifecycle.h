@@ -102,7 +102,7 @@ fuzz_next(const LifecyclePolicy *policy)
 			CHECK(next.back == applied && step->count > 0);
 		if (step->action == LIFECYCLE_RELEASE)
 			CHECK(applied == policy->step_count - 1 && next.back < 0);
-		if (step->direction == LIFECYCLE_AFTER)
+		if (step->direction == LIFECYCLE_AFTER || step->direction == LIFECYCLE_IMMEDIATELY)
 			from_anchor = false;
 	}
 	CHECK(!lifecycle_next(policy, policy->step_count, &(LifecycleNext){0, false, 0, 0}));

@@ -3,69 +3,12 @@
 An independent model, written from the rules: one account at a time, one event after the other, no database.
 run_random_year.py plays the same streams of calls and usage in the database and compares.
 """
-import calendar
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime
 from fractions import Fraction as F
-from zoneinfo import ZoneInfo
 
-UTC = timezone.utc
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
-MICROSECOND = timedelta(microseconds=1)
-FOREVER = datetime.max.replace(tzinfo=UTC)
-
-
-# --- time -----------------------------------------------------------------------------------------------------
-
-def hour_of(at):
-    return at.replace(minute=0, second=0, microsecond=0)
-
-
-def wall_time(at, zone):
-    return at.astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0)
-
-
-def instant(wall, zone):
-    """Of two equal wall times the first counts; one that clocks leave out moves on by what they leave out."""
-    return wall.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC)
-
-
-def months_later(day, months, month_end):
-    if month_end == "days 30":
-        return day + timedelta(days=30 * months)
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    if month_end == "clamp":
-        return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
-    return date(year, month + 1, 1) + timedelta(days=day.day - 1)
-
-
-def term_end(anchor, terms, term, zone, month_end):
-    """Where so many terms from an anchor end; a term is (number, unit), None has no end."""
-    if term is None:
-        return FOREVER
-    number, unit = term
-    if unit == "hours":
-        return anchor + terms * number * HOUR
-    wall = wall_time(anchor, zone)
-    if unit == "days":
-        return instant(wall + timedelta(days=terms * number), zone)
-    return instant(datetime.combine(months_later(wall.date(), terms * number, month_end), wall.time()), zone)
-
-
-def term_start(at, starts, zone):
-    if starts == "now":
-        return at.replace(microsecond=0)
-    wall = wall_time(at, zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return instant(wall.replace(day=1) if starts == "month" else wall, zone)
-
-
-def period_start(counter, at, zone):
-    """The start of the counter period that holds an instant."""
-    wall = wall_time(at, zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return instant(wall.replace(day=1) if counter == "month" else wall, zone)
-
+from prepaid_time import DAY, FOREVER, HOUR, MICROSECOND, hour_of, instant, period_start, term_end, term_start, wall_time
 
 # --- money ----------------------------------------------------------------------------------------------------
 
@@ -127,7 +70,9 @@ class Offer:
     discount: F
     renew_price: F  # None: the discounted one
     scope: str
+    renews_on: str  # exhaustion or expiry
     cut_off: bool
+    refund_price: F  # of a unit that was used; None: only unused ones are refunded
     month_end: str
     starts: str
     priority: int
@@ -194,6 +139,7 @@ class Package:
     voucher_paid: F
     bound: dict  # resource -> from when on
     renews: int = None
+    took_flag: bool = False  # from the one that it renews
     used: F = F(0)
     state: str = "active"
 
@@ -458,12 +404,15 @@ class Account:
         codes = set()
         if any(r not in self.resources for r in resources):
             codes.add("UB050")
-        if not row.stackable and any(set(p.bound) & set(resources) for p in self.packages if p is not before and p.row.meter == row.meter
-                                     and p.state in ("pending", "active") and p.valid_from < until
-                                     # one that has ended and is still to be renewed will be there again
-                                     and (p.valid_until > since or p.auto_renew)):
+        if not row.stackable and self.is_bound_elsewhere(row.meter, resources, since, until, before):
             codes.add("UB051")
         return codes
+
+    def is_bound_elsewhere(self, meter, resources, since, until, before):
+        return any(set(p.bound) & set(resources) for p in self.packages if p is not before and p.row.meter == meter
+                   # one that is used up or has ended, and renews itself, will be there again; one that waits may start sooner
+                   and (p.state in ("pending", "active") or p.state == "exhausted" and p.auto_renew) and (p.valid_until > since or p.auto_renew)
+                   and (p.valid_from < until or p.state == "pending" and p.renews is not None))
 
     def purchase_package(self, at, offer, quantity, region, resources, auto_renew, auto_voucher):
         row = self.catalogue.sold(offer, self.currency, at)
@@ -486,6 +435,8 @@ class Account:
             codes.add("UB056")
         since = term_start(at, row.starts, self.zone)
         until = term_end(since, 1, row.term, self.zone, row.month_end)
+        if until <= at:  # it starts with the day or month, and would be over
+            codes.add("UB059")
         codes |= self.not_bindable(row, resources, since, until)
         if codes:
             raise Refused(*codes)
@@ -530,7 +481,7 @@ class Account:
             codes.add("UB053")
         if len(resources) > (row.max_resources or 0):
             codes.add("UB054")
-        codes |= self.not_bindable(row, resources, p.valid_until, FOREVER, p)
+        codes |= self.not_bindable(row, resources, at, FOREVER, p)
         auto_renew = p.auto_renew and not row.cut_off
         if auto_renew and row.scope == "type" and any(other is not p for other in self.flagged_by_type(row.meter)):
             codes.add("UB056")
@@ -539,7 +490,7 @@ class Account:
         order = self.place_order("purchase", offer, 1, row.price, row.price - self.catalogue.offer_price(row, auto_renew), False, False, at)
         until = term_end(p.valid_until, 1, row.term, self.zone, row.month_end)
         n = self.add_package(row, p.region, p.valid_until, until, auto_renew, order.money, F(0), dict.fromkeys(resources, p.valid_until), p.id)
-        n.state, p.auto_renew = "pending", False
+        n.state, n.took_flag, p.auto_renew = "pending", p.auto_renew, False
 
     def set_auto_renew(self, at, latest, enabled):
         p = self.package(latest)
@@ -548,6 +499,8 @@ class Account:
             row = self.catalogue.sold(p.row.offer, self.currency, at)
             if row is None or p.row.cut_off or self.successor(p):
                 codes.add("UB055")
+            if not p.row.stackable and self.is_bound_elsewhere(p.row.meter, p.bound, max(p.valid_from, at), FOREVER, p):
+                codes.add("UB051")
             if codes:
                 raise Refused(*codes)
             if row.scope == "type":
@@ -561,7 +514,7 @@ class Account:
         if len(p.bound) >= (p.row.max_resources or 0):
             codes.add("UB054")
         since = max(p.valid_from, at)
-        codes |= self.not_bindable(p.row, [resource], since, p.valid_until)
+        codes |= self.not_bindable(p.row, [resource], since, p.valid_until, p)
         if resource in p.bound:
             codes.add("UB051")
         if codes:
@@ -570,15 +523,34 @@ class Account:
 
     def refund_package(self, at, latest):
         p = self.package(latest)
-        codes = {"UB060"} if p.used else set()
+        codes = {"UB060"} if p.used and p.row.refund_price is None else set()
         if self.is_over(p, at):
             codes.add("UB058")
         if codes:
             raise Refused(*codes)
+        self.close_gap(p, at)
         p.state, p.auto_renew = "refunded", False
-        self.balance += p.price_paid
-        self.orders.append(Order("refund", p.row.offer, 1, -(p.price_paid + p.voucher_paid), F(0), -p.voucher_paid, -p.price_paid, False, at))
-        self.charge(None, "fee", -1, F(0), -p.price_paid)
+        kept = rounded(p.used * (p.row.refund_price or 0), self.decimals)
+        money = max(p.price_paid - kept, F(0))
+        voucher = max(p.price_paid + p.voucher_paid - kept, F(0)) - money
+        self.balance += money
+        self.orders.append(Order("refund", p.row.offer, 1, -(money + voucher), F(0), -voucher, -money, False, at))
+        self.charge(None, "fee", -1, F(0), -money)
+
+    def close_gap(self, p, at):
+        """What was ordered for the end of a package does not wait for it once that is refunded."""
+        following = self.successor(p)
+        if p.valid_from <= at:
+            if following:
+                self.start(following, at)
+        elif following:
+            following.renews, following.took_flag = p.renews, following.took_flag and p.took_flag
+            self.place(following, p.valid_from)
+        elif p.took_flag and (p.auto_renew or p.row.cut_off):
+            before = self.packages[p.renews]
+            taken = before.row.scope == "type" and any(o is not p and o is not before for o in self.flagged_by_type(before.row.meter))
+            if before.state in ("pending", "active", "exhausted") and not taken:
+                before.auto_renew = True
 
     def use(self, row):
         """Usage arrives: it is settled in its own hour, or the first that is open."""
@@ -599,7 +571,7 @@ class Account:
     def instants(self):
         """When something becomes due."""
         yield from (p.valid_from for p in self.packages if p.state == "pending")
-        yield from (p.valid_until for p in self.packages if p.state == "active")
+        yield from (p.valid_until for p in self.packages if p.state == "active" or self.renews_at_end(p))
         yield from (s.renew_at for s in self.subscriptions if s.renew_at)
         yield from (s.paid_until for s in self.subscriptions if s.state == "active" and s.paid_until < FOREVER)
 
@@ -609,13 +581,17 @@ class Account:
         self.turn_packages(at)
         self.end_plans(at)
 
+    def renews_at_end(self, p):
+        return p.state == "exhausted" and p.auto_renew and p.row.renews_on == "expiry"
+
     def turn_packages(self, until):
-        ending = [p for p in self.packages if p.state == "active" and p.valid_until <= until]
+        ending = [p for p in self.packages if (p.state == "active" or self.renews_at_end(p)) and p.valid_until <= until]
         for p in ending:
             if p.auto_renew:
                 self.renew(p, until)
         for p in ending:
-            p.state = "expired"
+            if p.state == "active":
+                p.state = "expired"
         for p in self.packages:
             if p.state == "pending" and p.valid_from <= until:
                 p.state = "active"
@@ -629,7 +605,11 @@ class Account:
             if not triggers:
                 break
             at, _, _, p = min(triggers, key=lambda t: t[:3])
-            self.renew(p, at)
+            if p.auto_renew and at != p.valid_until and self.renewals_since(p, cycle) >= 100:
+                p.auto_renew = False
+                self.notices["renewal_failed"] += 1
+            else:
+                self.renew(p, at)
         for p in self.packages:
             # valid from some instant of this cycle on
             if p.state == "pending" and p.valid_from < cycle + HOUR:
@@ -732,7 +712,7 @@ class Account:
         for p in self.packages:
             if p.state == "refunded" or not p.auto_renew and not self.successor(p):
                 continue
-            if id(p) not in used_up:
+            if id(p) not in used_up or p.auto_renew and p.row.renews_on == "expiry":
                 if p.auto_renew and cycle < p.valid_until < cycle + HOUR:
                     found.append((p.valid_until, p.valid_until, p.id, p))
                 continue
@@ -743,10 +723,24 @@ class Account:
                     break
         return found
 
+    def renewals_since(self, p, since):
+        """How many packages have renewed one another since an instant, up to this one."""
+        if p.valid_from < since or p.renews is None:
+            return 0
+        return 1 + self.renewals_since(self.packages[p.renews], since)
+
     def start(self, p, at):
         """A package that was ordered to take over starts sooner."""
-        p.state, p.valid_from, p.valid_until = "active", at, term_end(at, 1, p.row.term, self.zone, p.row.month_end)
+        self.place(p, at)
+        p.state = "active"
+
+    def place(self, p, at):
+        """Its validity starts somewhere else, and with it what waits for its end."""
+        p.valid_from, p.valid_until = at, term_end(at, 1, p.row.term, self.zone, p.row.month_end)
         p.bound = dict.fromkeys(p.bound, at)
+        following = self.successor(p)
+        if following:
+            self.place(following, p.valid_until)
 
     def renew(self, p, at):
         following = self.successor(p)
@@ -759,9 +753,11 @@ class Account:
         try:
             if row is None or row.requires_plan and not self.has_plan(row.requires_plan, at):
                 raise Refused("")
+            if not p.row.stackable and self.is_bound_elsewhere(p.row.meter, p.bound, at, FOREVER, p):
+                raise Refused("")
             price = self.catalogue.offer_price(row, True)
             # the price is today's, size and validity stay
-            row = replace(row, **{name: getattr(p.row, name) for name in ("size", "term", "month_end", "max_resources", "cut_off")})
+            row = replace(row, **{name: getattr(p.row, name) for name in ("size", "term", "month_end", "max_resources", "cut_off", "renews_on", "refund_price")})
             self.place_order("renewal", row.offer, 1, row.price, row.price - price, False, True, at)
         except Refused:
             self.notices["renewal_failed"] += 1

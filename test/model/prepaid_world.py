@@ -6,7 +6,8 @@ import random
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction as F
 
-from prepaid_model import DAY, HOUR, Catalogue, Offer, Plan, Price, Row, Tariff, hour_of, rounded, term_end, term_start
+from prepaid_model import Catalogue, Offer, Plan, Price, Row, Tariff, rounded
+from prepaid_time import DAY, HOUR, hour_of, term_end, term_start
 
 UTC = timezone.utc
 ZONES = ["UTC", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe", "Europe/Berlin", "America/Santiago"]
@@ -66,6 +67,7 @@ class World:
                           stackable=meter != "device",
                           requires_plan=rng.choice([None, None, None, None, ("A", "B"), ("B", "C", "E")]),
                           scope="package" if meter == "device" or rng.random() < 0.2 else "type", cut_off=cut_off,
+                          renews_on=rng.choice(["exhaustion", "exhaustion", "expiry"]), refund_price=rng.choice([None, None, F(0), F(1, 100), F(37, 1000)]),
                           month_end=rng.choice(["clamp", "spill", "days 30"]), starts=starts, priority=rng.choice([0, 0, 0, 0, 1, -1]))
             changes = [(None, False)]
             if rng.random() < 0.4:  # another price; or not sold any more, and in the end sold again

@@ -62,6 +62,7 @@ def time_weighted_sum(samples, until):
 
 START = "timestamptz '2026-01-01 00:00Z'"
 
+REASONS = {'commit_floor_max': 'a peak is given and a floor is a matter of price; no samples'}
 
 
 def held(lengths, unit='day', result='sum'):

@@ -14,7 +14,8 @@ from collections import Counter, defaultdict
 from datetime import datetime, timezone
 from fractions import Fraction as F
 
-from prepaid_model import FOREVER, Account, Refused
+from prepaid_model import Account, Refused
+from prepaid_time import FOREVER
 from prepaid_world import World
 
 LONG = os.environ.get("BILLING_LONG") == "1"
@@ -99,7 +100,8 @@ def catalogue(world):
         number(price) + (f" up to {number(upper)}" if upper is not None else " beyond") for upper, price in p.tariff.tiers)) for p in c.prices]
     lines += [insert("package_offer", offer=o.offer, currency=o.currency, valid_from=o.valid_from or "-infinity", withdrawn=o.withdrawn, meter=o.meter, size=o.size,
                      term=term(o.term), price=o.price, regions=o.regions, max_resources=o.max_resources, stackable=o.stackable, requires_plan=o.requires_plan,
-                     auto_renew_discount=o.discount, auto_renew_price=o.renew_price, auto_renew_scope=o.scope, cut_off=o.cut_off, month_end=o.month_end,
+                     auto_renew_discount=o.discount, auto_renew_price=o.renew_price, auto_renew_scope=o.scope, auto_renew_on=o.renews_on, cut_off=o.cut_off,
+                     refund_price=o.refund_price, month_end=o.month_end,
                      starts=o.starts, priority=o.priority) for o in c.offers]
     lines.append("INSERT INTO billing.lifecycle (policy, rule) VALUES ('wait', 'notice 7 days before');")
     for p in c.plans.values():

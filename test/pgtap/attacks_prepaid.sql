@@ -23,6 +23,7 @@ SELECT t.refuses(format($$SELECT billing.purchase_package(3, 'T10', voucher => '
 SELECT t.verify_is_empty();
 
 -- an offer that has packages is immutable, with what they cover
+INSERT INTO billing.package_offer (offer, meter, size, term, price, currency) VALUES ('nothing else', 'vau', 1, '1 month', 0, 'USD');
 INSERT INTO billing.package_coverage VALUES ('nothing else', 'vau');
 SELECT t.refuses(s, 'UB007', 'T10', 'B: an offer that has packages can not be changed: ' || s)
 FROM billing.purchase_package(4, 'T10', auto_renew => true, at => '2023-07-02 12:00'), unnest(ARRAY[

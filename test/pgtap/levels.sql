@@ -85,6 +85,9 @@ CALL billing.run('2021-06-01 01:00');
 SELECT t.same('SELECT account_id, quantity FROM billing.charges WHERE account_id IN (8, 9, 10) AND quantity <> 0 ORDER BY 1',
 	'VALUES (8, 2.66666666666666666667), (9, 5.16129032258064516129), (10, 5257039970304)', 'CF-10, COS-17, S3-06');
 
+INSERT INTO billing.plan (plan, product, currency, fee, term) VALUES ('disk', 'disk', 'USD', 0, '1 month');
+SELECT t.refuses($$INSERT INTO billing.price (meter, plan, currency, tariff) VALUES ('storage', 'disk', 'USD', 'graduated: 1 beyond')$$, '22023', 'storage', 'a level has no plan');
+SELECT t.refuses($$INSERT INTO billing.price (meter, plan, currency, counter, tariff) VALUES ('storage', 'disk', 'USD', 'term', 'graduated: 1 beyond')$$, '22023', 'storage', 'and so no term');
 SELECT t.refuses($$INSERT INTO billing.price (meter, region, currency, weekdays, tariff) VALUES ('storage', 'EU', 'USD', '{6,7}', 'graduated: 1 beyond')$$, '22023', 'storage', 'a level has no weekdays');
 SELECT t.refuses($$INSERT INTO billing.price (meter, currency, valid_from, tariff) VALUES ('storage', 'USD', '2020-03-02', 'graduated: 1 beyond')$$, 'UB007', 'storage', 'no price goes back behind what is settled');
 SELECT throws_ok($$INSERT INTO billing.meter (meter, unit, aggregation, time_unit) VALUES ('bad', 'x', 'time_weighted', 'year')$$, '23514', NULL, 'no other unit');

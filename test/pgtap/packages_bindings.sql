@@ -119,7 +119,7 @@ SELECT t.refuses_all_of_it(format('SELECT billing.set_auto_renew(16, %s, true, a
 SELECT billing.purchase_package(9, 'M50', region => 'Guangzhou', at => '2023-11-10 10:00');
 SELECT billing.bind_resource(9, t.package(9, 2), 'd1', at => '2023-11-10 10:20');
 SELECT t.buy(10, 'M20 cut off', '{d1}', '2023-11-10 10:10');
-SELECT t.same($$SELECT account_id, state, since, held_by FROM billing.resources WHERE account_id IN (9, 10) AND resource = 'd1'$$,
+SELECT t.same($$SELECT account_id, state, since, held_by FROM billing.resources WHERE account_id IN (9, 10) AND resource = 'd1' ORDER BY 1$$,
 	$$VALUES (9, 'active', '2023-11-10 10:20+00'::timestamptz, NULL::text), (10, 'active', '2023-11-10 10:10+00', NULL)$$, 'a device that was cut off goes on when a package covers it again');
 SELECT billing.change_package(10, t.package(10, 2), 'M20 cut off', '{d1}', at => '2023-11-10 11:00');
 SELECT t.use(10, 'mna', 20, '2023-11-10 11:10', resource => 'd1', region => 'Guangzhou');

@@ -106,5 +106,24 @@ SELECT alike(t.error_of(format('INSERT INTO billing.package_offer (offer, meter,
 FROM (VALUES ($$'x', 'traffic', 0, '1 month', 1, 'USD'$$, 'package_offer_size_is_above_0'), ($$'x', 'traffic', 'NaN', '1 month', 1, 'USD'$$, 'package_offer_size_is_above_0'),
 	($$'x', 'traffic', 1, '1 month 3 days', 1, 'USD'$$, 'package_offer_term_is_hours_or_days_or_months'), ($$'x', 'traffic', 1, '-1 month', 1, 'USD'$$, 'package_offer_term_is_hours_or_days_or_months'),
 	($$'x', 'traffic', 1, '1 month', -1, 'USD'$$, 'package_offer_price_is_finite_and_not_negative'), ($$'', 'traffic', 1, '1 month', 1, 'USD'$$, 'package_offer_has_a_name')) v(v, names);
+-- nothing is deducted from what is no sum of events
+INSERT INTO billing.meter (meter, unit, aggregation) SELECT a, 'unit', a FROM unnest(ARRAY['max', 'last', 'unique', 'percentile', 'peak_mean', 'time_weighted']) a;
+SELECT t.refuses_all_of_it(format($$INSERT INTO billing.package_offer (offer, meter, size, term, price, currency) VALUES ('x', %L, 1, '1 month', 1, 'USD')$$, m), 'UB067', m,
+	'no packages of a meter of ' || m) FROM unnest(ARRAY['max', 'last', 'unique', 'percentile', 'peak_mean', 'time_weighted']) m;
+SELECT t.refuses_all_of_it(format($$INSERT INTO billing.package_coverage VALUES ('R3', %L)$$, m), 'UB067', m, 'none that cover it: ' || m)
+FROM unnest(ARRAY['max', 'last', 'unique', 'percentile', 'peak_mean', 'time_weighted']) m;
+SELECT t.refuses_all_of_it(format($$INSERT INTO billing.plan_allowance (plan, meter, quantity) VALUES ('free', %L, 1)$$, m), 'UB067', m, 'no allowance of it: ' || m)
+FROM unnest(ARRAY['last', 'unique', 'percentile', 'peak_mean', 'time_weighted']) m;
+SELECT t.refuses_all_of_it($$INSERT INTO billing.package_coverage VALUES ('nosuch', 'traffic')$$, '23503', 'nosuch', 'what an unknown offer covers');
+SELECT lives_ok($$INSERT INTO billing.plan_allowance (plan, meter, quantity) VALUES ('personal', 'max', 1)$$, 'of a max meter, an allowance is a base');
+SELECT t.refuses($$UPDATE billing.package_offer SET meter = 'peak' WHERE offer = 'first'$$, 'UB067', 'peak', 'nor by an UPDATE');
+
+-- a voucher is a gift, also to who is suspended; an account that is closed buys nothing any more
+SELECT billing.grant_voucher(8, 5, '2024-01-01', key => 'g', at => '2023-07-01') AS given \gset
+SELECT billing.pay_out(8, 100, at => '2023-07-01');
+SELECT billing.close_account(8, at => '2023-07-01');
+SELECT t.no($$grant_voucher(8, 5, '2024-01-01'$$, 'UB006', '8', 'a voucher for an account that is closed');
+SELECT is(billing.grant_voucher(8, 5, '2024-01-01', key => 'g', at => '2023-07-03'), :given::bigint, 'one that was given before keeps its number');
+SELECT lives_ok($$SELECT billing.grant_voucher(6, 5, '2024-01-01', at => '2023-08-04')$$, 'a voucher for one that is suspended');
 SELECT t.verify_is_empty();
 SELECT * FROM finish();

@@ -6,6 +6,8 @@ CALL billing.run('2023-05-01');
 SELECT billing.add_resource(a, d, 'device', at => '2023-05-01') FROM generate_series(1, 30) a, unnest(ARRAY['d1', 'd2', 'd3']) d;
 SELECT billing.activate_resource(a, d, at => '2023-05-01') FROM generate_series(1, 30) a, unnest(ARRAY['d1', 'd2', 'd3']) d;
 INSERT INTO billing.package_offer (offer, meter, size, term, price, currency, month_end, cut_off) VALUES ('T20 cut off', 'traffic', 20, '1 month', 1, 'USD', 'spill', true);
+-- and with notices before their ends, which move with them
+UPDATE billing.package_offer SET expiry_policy = 'package' WHERE offer IN ('T10', 'T100', 'M20', 'M50');
 CREATE FUNCTION t.mna(account_id bigint, offer text, resources text[], at timestamptz, auto_renew boolean DEFAULT false) RETURNS bigint LANGUAGE sql AS
 $$ SELECT billing.purchase_package(mna.account_id, mna.offer, region => 'Guangzhou', resources => mna.resources, auto_renew => mna.auto_renew, at => mna.at) $$;
 CREATE FUNCTION t.spans(account_id bigint) RETURNS text[] LANGUAGE sql STABLE AS
@@ -64,6 +66,8 @@ SELECT is(t.states(7), '{"active, renews",refunded,refunded}', 'and the flag com
 SELECT t.use(8, 'traffic', 11, '2023-06-20 12:10');
 CALL billing.run('2023-06-21');
 SELECT is(t.spans(8), '{06-14 00 to 07-14 00,06-20 12 to 07-20 12,07-20 12 to 08-20 12}', 'used up: the second starts sooner, and so will the third');
+SELECT t.same('SELECT next_at FROM billing.packages WHERE account_id = 8 AND next_at IS NOT NULL ORDER BY package_id', $$VALUES ('2023-07-13 12:10+00'::timestamptz), ('2023-08-13 12:10+00')$$,
+	'and the notices before their ends');
 SELECT t.verify_is_empty();
 CALL billing.run('2023-07-21');
 SELECT is(t.states(8), '{exhausted,expired,active}', 'each when the one before ends');
@@ -87,10 +91,7 @@ SELECT t.refuses_all_of_it(format('SELECT billing.change_package(12, %s, %L, %L,
 SELECT billing.change_package(12, t.package(12, 1), 'M50', '{d1,d3}', at => '2023-07-22');
 SELECT t.refuses_all_of_it($$SELECT t.mna(12, 'M20', '{d3}', '2023-07-22')$$, 'UB051', 'd3', 'and what it takes is taken from its order on');
 -- what verify() sees
-BEGIN;
-UPDATE billing.package SET valid_from = valid_from + interval '1 day' WHERE account_id = 12 AND state = 'pending';
-SELECT is((SELECT count(*) FROM billing.verify() WHERE problem = 'package successor'), 1::bigint, 'verify() sees a gap before an order');
-ROLLBACK;
+SELECT t.finds('UPDATE billing.package SET valid_from = valid_from + interval ''1 day'' WHERE account_id = 12 AND state = ''pending''', 'package successor');
 -- a flag that would bring a device's package back beside another one
 SELECT t.mna(13, 'M20', '{d1}', '2023-07-22');
 SELECT t.mna(13, 'M50', '{d1}', '2023-08-30');
@@ -101,7 +102,7 @@ SELECT t.refuses_all_of_it(format('SELECT billing.set_auto_renew(13, %s, true, a
 UPDATE billing.package SET auto_renew = true WHERE account_id = 14 AND offer = 'M20';	-- by hand
 CALL billing.run('2023-08-23');
 SELECT is(t.states(14), '{expired,active}', 'B2-7: were it to be, the flag goes off');
-SELECT t.same('SELECT kind, facts ->> $$reason$$ FROM billing.notices WHERE account_id = 14', $$VALUES ('renewal_failed', format('resource "d1" is bound to package %s', t.package(14, 2)))$$,
+SELECT t.same('SELECT kind, facts ->> $$reason$$ FROM billing.notices WHERE account_id = 14 AND kind = $$renewal_failed$$', $$VALUES ('renewal_failed', format('resource "d1" is bound to package %s', t.package(14, 2)))$$,
 	'and the account is told');
 SELECT t.verify_is_empty();
 SELECT * FROM finish();

@@ -126,6 +126,22 @@ SELECT t.same($$SELECT source, quantity, amount FROM billing.charges WHERE accou
 	$$VALUES ('package', 70, 0), ('package', 30, 0), ('tariff', 40, 80.00)$$, 'B3-12: the package before the tariff');
 SELECT is((SELECT valid_until FROM billing.packages WHERE account_id = 1), '2022-01-22 21:10+00'::timestamptz, 'for three years');
 SELECT t.verify_is_empty();
+-- an upgrade to another plan inside a term: what was before it keeps the base of then, also if it comes late
+INSERT INTO billing.plan (plan, product, currency, fee, term, rank) VALUES ('small', 'size', 'CNY', 0, '1 month', 1), ('big', 'size', 'CNY', 0, '1 month', 2);
+INSERT INTO billing.meter VALUES ('flood', 'Gbps', 'max');
+INSERT INTO billing.plan_allowance (plan, meter, quantity) VALUES ('small', 'flood', 10), ('big', 'flood', 50);
+INSERT INTO billing.price (meter, currency, counter, scope, tariff) VALUES ('flood', 'CNY', 'hour', 'resource', 'volume: 1 beyond');
+SELECT billing.subscribe(9, 'small', 'ip', terms => 2, at => '2019-01-23 12:30');
+SELECT t.hit(9, 30, '2019-01-23 21:00', 'ip', 'flood');
+CALL billing.run('2019-01-24 10:00');
+SELECT billing.change_plan(9, t.sub(9), 'big', at => '2019-01-24 10:20');
+SELECT t.hit(9, q, at, 'ip', 'flood') FROM (VALUES (70, '2019-01-24 18:10'), (68, '2019-01-24 18:30'), (45, '2019-01-23 22:10'), (60, '2019-03-01 12:00')) v(q, at);
+CALL billing.run('2019-01-24 12:00');
+SELECT t.same($$SELECT period_start, sum(quantity) FROM billing.charges WHERE account_id = 9 AND meter = 'flood' GROUP BY 1 ORDER BY 1$$,
+	$$VALUES ('2019-01-23 13:00+00'::timestamptz, 20), ('2019-01-23 14:00+00', 35), ('2019-01-24 10:00+00', 60)$$, 'each by the base of the plan that it had');
+SELECT t.same('SELECT plan, valid_from FROM billing.subscription_options WHERE account_id = 9 ORDER BY valid_from',
+	$$VALUES (NULL, '-infinity'::timestamptz), ('small', '2019-01-23 12:30+00'), (NULL, '2019-01-24 10:20+00')$$, 'the plan of then is kept');
+SELECT t.verify_is_empty();
 -- verify() sees what does not fit
 SELECT t.finds('UPDATE billing.subscription_options SET options = options || ''{"base": 30}'' WHERE account_id = 2', 'peak');
 SELECT t.finds('UPDATE billing.position SET is_over = true WHERE account_id = 4 AND exact_amount = 4800', 'peak');

@@ -151,8 +151,18 @@ SELECT t.same('SELECT state, term_start, paid_until, renew_at FROM billing.subsc
 	$$VALUES ('active', '2024-06-20 00:00+00'::timestamptz, '2024-08-20 00:00+00'::timestamptz, '2024-08-19 00:00+00'::timestamptz)$$, 'its first term begins with its resource');
 SELECT is((SELECT sum(size) FROM billing.allowances WHERE account_id = 12 AND resource = 'p1'), 14::numeric, 'and its allowances');
 SELECT billing.subscribe(13, 'proxy', 'p2', at => '2024-01-01');
+SELECT t.refuses($$SELECT billing.remove_resource(13, 'p2', at => '2024-06-20')$$, 'UB068', t.sub(13)::text, 'its resource is not removed while it waits');
+SELECT ok(t.error_of($$SELECT billing.remove_resource(13, 'p2', at => '2024-06-20')$$) LIKE '%billing.refund_subscription(13, ' || t.sub(13) || ')%', 'the error says how to be rid of it');
 SELECT billing.refund_subscription(13, t.sub(13), at => '2024-06-20');
 SELECT is(t.balance(13), 100000::numeric, 'what has not begun comes back in full');
+SELECT lives_ok($$SELECT billing.remove_resource(13, 'p2', at => '2024-06-20')$$, 'then the resource goes');
+INSERT INTO billing.plan (plan, currency, fee, term, provisioned) VALUES ('no refund', 'USD', 100, '1 month', true);
+SELECT billing.add_resource(14, 'p3', 'proxy', at => '2024-06-20');
+SELECT billing.subscribe(14, 'no refund', 'p3', at => '2024-06-20');
+SELECT ok(t.error_of($$SELECT billing.remove_resource(14, 'p3', at => '2024-06-20')$$) LIKE 'UB068|%billing.cancel_subscription(14, ' || t.sub(14) || ')%', 'without a refund, by a cancellation');
+SELECT billing.cancel_subscription(14, t.sub(14), at => '2024-06-20');
+SELECT lives_ok($$SELECT billing.remove_resource(14, 'p3', at => '2024-06-20')$$, 'which is enough');
+SELECT lives_ok($$SELECT billing.remove_resource(12, 'p1', at => '2024-06-20 16:00')$$, 'a plan that has begun runs on without its resource');
 CALL billing.run('2024-06-21');
 SELECT t.verify_is_empty();
 SELECT * FROM finish();

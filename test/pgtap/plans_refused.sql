@@ -28,6 +28,11 @@ SELECT billing.cancel_subscription(1, 105, at => '2023-01-02'), billing.cancel_s
 INSERT INTO billing.plan (plan, product, currency, fee, term, refund) VALUES ('back', 'back', 'USD', 3, '1 month', 'full');
 SELECT billing.subscribe(1, 'back', at => '2023-01-01');	-- 111
 CALL billing.run('2023-01-02');
+-- vouchers that can not pay
+SELECT billing.grant_voucher(2, 1, '2024-01-01', at => '2023-01-02') AS foreign_one, billing.grant_voucher(1, 1, '2023-01-02 00:00:01', at => '2023-01-02') AS expired,
+	billing.grant_voucher(1, 1, '2024-01-01', at => '2023-01-02') AS used, billing.grant_voucher(1, 1, '2024-01-01', min_order => 100000, at => '2023-01-02') AS small,
+	billing.grant_voucher(1, 1, '2024-01-01', products => '{other}', at => '2023-01-02') AS other \gset
+SELECT billing.subscribe(1, 'back', voucher => :'used', at => '2023-01-02');
 CREATE TABLE t.before AS SELECT * FROM t.snapshot();
 
 -- to subscribe
@@ -76,6 +81,11 @@ SELECT t.refuses($$SELECT billing.set_subscription_auto_renew(1, 102, true, at =
 SELECT t.refuses($$SELECT billing.set_subscription_auto_renew(1, 105, true, at => '2023-01-02')$$, 'UB049', '105', 'nor what is cancelled');
 SELECT t.refuses($$SELECT billing.set_subscription_auto_renew(1, 106, true, at => '2023-01-02')$$, 'UB044', '106', 'nor what has ended');
 SELECT t.refuses($$SELECT billing.set_subscription_auto_renew(1, 101, NULL, at => '2023-01-02')$$, '22004', '101', 'a flag is on or off');
+
+SELECT t.refuses(format(call, v), s, v, d || ': ' || call)
+FROM unnest(ARRAY['SELECT billing.subscribe(1, $$personal$$, voucher => %L, at => $$2023-01-03$$)', 'SELECT billing.renew_subscription(1, 101, voucher => %L, at => $$2023-01-03$$)']) call,
+	(VALUES (:'foreign_one', 'UB034', 'a voucher of another account'), (:'expired', 'UB035', 'one that has expired'), (:'used', 'UB036', 'one that is used up'),
+	(:'small', 'UB037', 'an order too small for it'), (:'other', 'UB038', 'one for another product')) v(v, s, d);
 
 -- to change
 SELECT t.refuses($$SELECT billing.change_plan(1, 104, 'nosuch', at => '2023-01-02')$$, 'UB039', 'nosuch', 'to an unknown plan');

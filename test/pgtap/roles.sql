@@ -33,7 +33,7 @@ CREATE TABLE t.call AS SELECT * FROM unnest(ARRAY[
 	$$SELECT billing.grant_voucher(1, 5, '2030-01-01')$$, $$SELECT billing.subscribe(1, 'p')$$, $$SELECT billing.renew_subscription(1, 1)$$, $$SELECT billing.change_plan(1, 1, 'q')$$, $$SELECT billing.configure_subscription(1, 1, '{}')$$,
 	$$SELECT billing.set_subscription_auto_renew(1, 1, true)$$, $$SELECT billing.cancel_subscription(1, 1)$$, $$SELECT billing.refund_subscription(1, 1)$$,
 	$$SELECT billing.purchase_package(1, 'p')$$, $$SELECT billing.set_auto_renew(1, 1, true)$$, $$SELECT billing.bind_resource(1, 1, 'www')$$,
-	$$SELECT billing.refund_package(1, 1)$$, $$SELECT billing.change_package(1, 1, 'p')$$,
+	$$SELECT billing.refund_package(1, 1)$$, $$SELECT billing.change_package(1, 1, 'p')$$, $$SELECT billing.set_low_package(1, 1, 5)$$, $$SELECT * FROM billing.deferred_revenue_at('2030-01-01')$$,
 	$$SELECT * FROM billing.quote_plan(1, 'p')$$, $$SELECT billing._start_subscription(1, 1, now())$$,
 	$$SELECT billing.add_resource(1, 'www', 'domain')$$, $$SELECT billing.activate_resource(1, 'www')$$, $$SELECT billing.enable_resource(1, 'www')$$, $$SELECT billing.remove_resource(1, 'www')$$,
 	$$SELECT billing.set_low_balance(1, 5)$$, $$SELECT billing.close_account(1)$$, $$SELECT billing.override_lifecycle(1, 'account', '1', '2030-01-01', 'x')$$,

@@ -8,15 +8,15 @@ INSERT INTO billing.price (meter, region, currency, tariff) VALUES ('notice', 'E
 -- graduated prices, flats that close the gap, blocks
 INSERT INTO billing.price (meter, region, currency, tariff) VALUES ('notice', 'US', 'USD', 'graduated: 2 up to 10, 1 beyond'),
 	('notice', 'AP', 'USD', 'volume: 2 up to 10, flat 10 + 1 beyond'), ('notice', 'SA', 'USD', 'volume block 3: 1 up to 10, 1 beyond');
--- blocks that come before the tiers end one below the bound, or begin one above it
-INSERT INTO billing.price (meter, region, currency, tariff) VALUES ('notice', 'block first', 'USD', 'volume block 10 first: 1 up to 15, 0.4 beyond');
-INSERT INTO billing.price (meter, region, currency, tariff) VALUES ('notice', 'block down first', 'USD', 'volume block 10 first round down: 1 up to 15, 0.4 beyond');
-INSERT INTO billing.price (meter, region, currency, tariff) VALUES ('notice', 'block first, lower', 'USD', 'volume free 7 bounds lower block 10 first: 1 up to 20, 0.4 up to 30');
--- where nothing that is more costs as much; a tier that is narrow for its bounds; a minimum that hides a fall
-INSERT INTO billing.price (meter, region, currency, tariff) VALUES ('notice', 'for nothing', 'USD', 'volume: flat 180 up to 10, 0 beyond');
-INSERT INTO billing.price (meter, region, currency, tariff) VALUES ('notice', 'narrow', 'USD', 'volume: 2 up to 1T, 3 up to 1000000000000.5'), ('notice', 'min', 'USD', 'volume min 20: 2 up to 10, 1 beyond');
-INSERT INTO billing.price (meter, region, currency, tariff) VALUES ('notice', 'narrow fall', 'USD', 'volume: 2 up to 1T, 1 up to 1000000000000.5, 3 beyond');
--- a tariff has no holes: each tier begins where the one before it ends
-\set VERBOSITY terse
-INSERT INTO billing.price (meter, region, currency, tariff) VALUES ('notice', 'hole', 'USD', 'graduated: 2 up to 10, 1 up to 5, 1 beyond');
+-- a block that comes first: the price falls at a whole block, not at the bound
+INSERT INTO billing.price (meter, region, currency, tariff) VALUES ('notice', 'first', 'USD', 'volume block 10 first: 2 up to 25, 1 beyond');
+INSERT INTO billing.price (meter, region, currency, tariff) VALUES ('notice', 'down', 'USD', 'volume free 5 block 10 first round down bounds lower: 2 up to 25, 1 beyond');
+INSERT INTO billing.price (meter, region, currency, tariff) VALUES ('notice', 'at once', 'USD', 'volume zero flat block 10 first: flat 5 up to 4, 0.1 beyond');
+-- prices that are hardly any, tiers that are, and a first band that is the dearest
+INSERT INTO billing.price (meter, region, currency, tariff) VALUES ('notice', 'small', 'USD', 'volume: 0.00000002 up to 0.0000001, 0.00000001 beyond');
+INSERT INTO billing.price (meter, region, currency, tariff) VALUES ('notice', 'narrow', 'USD', 'volume: 2 up to 10, 1 up to 10.000000001');
+INSERT INTO billing.price (meter, region, currency, tariff) VALUES ('notice', 'large', 'USD', 'volume: 2 up to 1000000000000000000000000000000, 1 beyond');
+INSERT INTO billing.price (meter, region, currency, tariff) VALUES ('notice', 'band', 'USD', 'volume: flat 11280 up to 10, flat 2500 up to 20, flat 3000 beyond');
+-- the end of a hard last tier is no fall, also where the next block is behind it
+INSERT INTO billing.price (meter, region, currency, tariff) VALUES ('notice', 'end', 'USD', 'volume block 10 first: 1 up to 25, 1 up to 28');
 ROLLBACK;

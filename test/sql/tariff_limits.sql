@@ -45,6 +45,8 @@ SELECT rate_between('graduated min 20: 1 beyond', 0, 12) AS first, rate_between(
 SELECT rate('graduated block 10: 1 up to 25', 25);
 SELECT rate('graduated block 10: 1 up to 25', 25.5);
 SELECT 'graduated block 12345678901234567890123456789012345678: 12345678901 beyond'::tariff;
+-- what is wide on the way only is not
+SELECT rate('graduated per 7 block 30000000000000000000000000: 65687622193.76 beyond', 1);
 
 -- The largest quantity whose price is not above an amount.
 \pset null unlimited

@@ -41,6 +41,8 @@ INSERT INTO billing.price (meter, currency, tariff) VALUES ('hard', 'USD', 'grad
 ALTER TABLE billing.account ADD COLUMN our_crm_id text;
 CREATE INDEX ours ON billing.charge (meter);
 CALL billing.tick('2026-02-02');
+CALL billing.tick('2026-02-02 00:10');
+CALL billing.tick('2026-02-03 01:00');
 END
 is($node->safe_psql('original', 'SELECT count(*) FROM billing.unrated'), '1', 'there is unrated usage');
 is($node->safe_psql('original', 'SELECT count(*) FROM billing.quarantine'), '1', 'there is an account in quarantine');
