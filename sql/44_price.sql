@@ -178,20 +178,28 @@ CREATE FUNCTION billing._priced_term(account_id bigint, resource text, first_at 
 	RETURNS TABLE (plan text, term_start timestamptz, term_end timestamptz, is_whole boolean, subscription_id bigint)
 LANGUAGE sql STABLE
 AS $fn$
-	SELECT t.plan, t.term_start, t.term_end, t.term_start <= $3 AND least(t.term_end, s.ended_at, billing.cycle_start(billing.cycle_of(g.since) + 1)) > $4, s.subscription_id
+	SELECT p.plan, t.term_start, t.term_end, greatest(t.term_start, o.valid_from, billing.cycle_start(billing.cycle_of(b.decided_at)), u.at) <= $3
+		AND least(t.term_end, o.valid_until, s.ended_at, billing.cycle_start(billing.cycle_of(g.since) + 1)) > $4, s.subscription_id
 	FROM billing.subscription s
 	JOIN billing.subscription_term t ON t.account_id = s.account_id AND t.subscription_id = s.subscription_id
-	JOIN billing.plan p ON p.plan = t.plan
+	-- An event has its price when its hour is settled, and a window is read long after.  So what goes back behind its own instant
+	-- leaves the plan of earlier usage as it was: an upgrade (o), a first term from the day's or month's start (b), a late renewal (u).
+	JOIN billing.subscription_options o ON o.account_id = s.account_id AND o.subscription_id = s.subscription_id
+		AND o.valid_from <= $4 AND o.valid_until > $3
+	JOIN billing.subscription_options b ON b.account_id = s.account_id AND b.subscription_id = s.subscription_id AND b.valid_from = '-infinity'
+	LEFT JOIN billing.purchase u ON u.account_id = t.account_id AND u.order_id = t.order_id AND u.kind = 'renewal'
+	JOIN billing.plan p ON p.plan = coalesce(o.plan, t.plan)
 	-- what is given up is in no plan's service from the next hour on, however long it is paid
 	LEFT JOIN billing.resource g ON g.account_id = s.account_id AND g.resource = s.resource AND g.state = 'released'
 	WHERE s.account_id = $1 AND (s.resource IS NULL OR s.resource = $2) AND s.state <> 'provisioning'
-		AND t.term_start <= $4 AND least(t.term_end, s.ended_at, billing.cycle_start(billing.cycle_of(g.since) + 1)) > $3
-		AND EXISTS (SELECT FROM billing.price x WHERE x.plan = t.plan)
-	ORDER BY s.resource IS NULL, p.rank DESC, s.subscription_id, t.term
+		AND greatest(t.term_start, o.valid_from, billing.cycle_start(billing.cycle_of(b.decided_at)), u.at) <= $4
+		AND least(t.term_end, o.valid_until, s.ended_at, billing.cycle_start(billing.cycle_of(g.since) + 1)) > $3
+		AND EXISTS (SELECT FROM billing.price x WHERE x.plan = p.plan)
+	ORDER BY s.resource IS NULL, p.rank DESC, s.subscription_id, t.term, o.valid_from
 	LIMIT 1
 $fn$;
 COMMENT ON FUNCTION billing._priced_term(bigint, text, timestamptz, timestamptz)
-	IS 'the paid term whose plan''s prices usage of a resource between two instants has, the first by rank that any of it lies in, and whether all of it does; none: it has the prices of no plan';
+	IS 'the paid term whose plan''s prices usage of a resource between two instants has, the first by rank that any of it lies in, and whether all of it does, with its plan of that time; none: it has the prices of no plan';
 
 CREATE FUNCTION billing._counter_period(counter text, account_id bigint, resource text, at timestamptz, time_zone text,
 	OUT period_start timestamptz, OUT period_end timestamptz)

@@ -387,6 +387,49 @@ $fn$;
 COMMENT ON FUNCTION billing._window_quantities(bigint, bigint, timestamptz, integer)
 	IS 'what the windows say whose positions close at an instant (NULL: those that have closed), read from the usage of every cycle before one; is_empty: neither a level nor an event is in it';
 
+CREATE FUNCTION billing._missing_windows(account_from bigint, account_to bigint, closes timestamptz, through integer)
+	RETURNS TABLE (account_id bigint, meter text, line_id bigint, period_start timestamptz, period_end timestamptz, resource text, price_id bigint)
+LANGUAGE plpgsql STABLE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+#variable_conflict use_column
+BEGIN
+	-- nothing but a plan that an account has had from an earlier instant on, as it turns out, gives an event another price
+	IF NOT EXISTS (SELECT FROM billing.price p JOIN billing.meter m ON m.meter = p.meter WHERE p.plan <> '' AND billing._is_windowed(m.aggregation)) THEN
+		RETURN;
+	END IF;
+	RETURN QUERY SELECT DISTINCT e.account_id, e.meter, p.line_id, t.period_start, t.period_end, CASE p.scope WHEN 'resource' THEN e.resource ELSE '' END, p.price_id
+	FROM (SELECT w.* FROM billing._window_events(account_from, account_to, closes, through) w
+		WHERE EXISTS (SELECT FROM billing.price x WHERE x.meter = w.meter AND x.plan <> '')
+			AND EXISTS (SELECT FROM billing.subscription s WHERE s.account_id = w.account_id) OFFSET 0) e
+	JOIN billing.price p ON p.price_id = billing._price_at(e.account_id, e.meter, e.region, e.resource, e.currency, e.properties, e.event_time, e.time_zone)
+	CROSS JOIN LATERAL billing._counter_period(p.counter, e.account_id, e.resource, e.event_time, e.time_zone) t
+	LEFT JOIN billing.position o ON o.account_id = e.account_id AND o.line_id = p.line_id AND o.period_start = t.period_start
+		AND o.resource = CASE p.scope WHEN 'resource' THEN e.resource ELSE '' END AND o.price_id = p.price_id
+	WHERE o.account_id IS NULL;
+END
+$fn$;
+COMMENT ON FUNCTION billing._missing_windows(bigint, bigint, timestamptz, integer)
+	IS 'the windows that events have by now, of those that were in windows that close at an instant (NULL: that have closed), and that are not open';
+
+CREATE FUNCTION billing._open_windows(account_from bigint, account_to bigint, timer timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	WITH opened AS (
+		INSERT INTO billing.position (account_id, line_id, period_start, resource, price_id, period_end, quantity, exact_amount, posted_amount, closes_at)
+		SELECT w.account_id, w.line_id, w.period_start, w.resource, w.price_id, w.period_end, 0, 0, 0, greatest(w.period_end, timer)
+		FROM billing._missing_windows(account_from, account_to, timer, billing.cycle_of(timer - interval '1 microsecond') + 1) w
+		ON CONFLICT DO NOTHING
+		RETURNING price_id
+	)
+	INSERT INTO billing.rated_price (price_id) SELECT DISTINCT o.price_id FROM opened o ON CONFLICT DO NOTHING;
+END
+$fn$;
+COMMENT ON FUNCTION billing._open_windows(bigint, bigint, timestamptz)
+	IS 'before positions close at an instant: opens those that events of theirs have by now, so that none is left out';
+
 CREATE FUNCTION billing._rate_or_null(tariff billing.tariff, quantity numeric) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp

@@ -15,6 +15,7 @@ BEGIN
 		WHERE o.closes_at = timer AND o.account_id >= account_from AND o.account_id < account_to AND billing._is_windowed(m.aggregation));
 	IF has_windows THEN
 		PERFORM billing._carry_levels(account_from, account_to, timer);
+		PERFORM billing._open_windows(account_from, account_to, timer);
 	END IF;
 	SELECT array_agg(DISTINCT o.account_id) INTO due_accounts FROM billing.position o
 	WHERE o.closes_at = timer AND o.account_id >= account_from AND o.account_id < account_to

@@ -162,6 +162,10 @@ AS $fn$
 	JOIN billing.price p USING (price_id)
 	WHERE o.quantity <> w.quantity OR o.exact_amount <> CASE WHEN w.is_empty THEN 0 ELSE billing.rate(p.tariff, o.quantity) END
 	UNION ALL
+	SELECT 'usage without window', w.account_id, format('line %s, period %s, price %s, resource "%s": usage of %s', w.line_id, w.period_start, w.price_id, w.resource, w.meter)
+	FROM billing.shard h
+	CROSS JOIN LATERAL billing._missing_windows(h.account_from, h.account_to, NULL, h.timers_through) w
+	UNION ALL
 	SELECT 'level without position', w.account_id, format('line %s, period %s, price %s, resource "%s": a level of %s holds', w.line_id, w.period_start, w.price_id, w.resource, w.meter)
 	FROM billing.shard h
 	CROSS JOIN LATERAL billing._level_positions(h.account_from, h.account_to, NULL, h.timers_through, billing.cycle_start(h.timers_through)) w

@@ -26,27 +26,12 @@
 
 #include <string.h>
 
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "scan_core.h"
 
 /* words that are no name unless they stand in quotes; so are actions and units */
 static const char *const reserved_words[] = {
 	"immediately", "after", "before", "at", "resume", "manual", "auto", "walk", "jump",
 };
-
-typedef struct Reader
-{
-	const char *start;
-	const char *p;
-	const char *end;
-	TariffError *error;
-} Reader;
-
-/* A word of the text; length 0 if something else stands there. */
-typedef struct Word
-{
-	const char *text;
-	size_t length;
-} Word;
 
 static inline bool
 is_digit(char c)
@@ -54,27 +39,11 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-static inline char
-to_lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
-}
-
 /* is_word_char tells whether a character may stand in a word; no word begins with a dash. */
 static inline bool
 is_word_char(char c)
 {
-	return is_digit(c) || c == '_' || c == '-' || (to_lower(c) >= 'a' && to_lower(c) <= 'z');
-}
-
-/* skip_space moves to the next character that is not white space. */
-static void
-skip_space(Reader *reader)
-{
-	/* from tab to carriage return is all white space */
-	while (reader->p < reader->end &&
-		   (*reader->p == ' ' || (*reader->p >= '\t' && *reader->p <= '\r')))
-		reader->p++;
+	return is_digit(c) || c == '_' || c == '-' || is_letter(c);
 }
 
 /* peek_word looks at the word that comes next, without taking it. */
@@ -148,17 +117,6 @@ take_word(Reader *reader, const char *ours)
 	if (!word_is(word, ours, false))
 		return false;
 	reader->p += word.length;
-	return true;
-}
-
-/* take_char takes the next character if it is the one given. */
-static bool
-take_char(Reader *reader, char c)
-{
-	skip_space(reader);
-	if (reader->p == reader->end || *reader->p != c)
-		return false;
-	reader->p++;
 	return true;
 }
 

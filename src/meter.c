@@ -586,17 +586,6 @@ billing_percentile_peak_final(PG_FUNCTION_ARGS)
 	PG_RETURN_NUMERIC(num_trim(samples->wide[dropped]));
 }
 
-/* num_power10 gives 10^power. */
-static Numeric
-num_power10(int power)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "1e%d", power);
-	return DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
-											   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
-}
-
 static Numeric
 num_of(DecimalInt value)
 {

@@ -63,6 +63,17 @@ num_trim(Numeric a)
 	return DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(a)));
 }
 
+/* num_power10 gives 10^power. */
+static inline Numeric
+num_power10(int power)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "1e%d", power);
+	return DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
+											   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+}
+
 static inline int
 num_compare(Numeric a, Numeric b)
 {

@@ -202,14 +202,18 @@ check_arguments(Numeric amount, int32 decimals)
 {
 	if (numeric_is_nan(amount) || numeric_is_inf(amount))
 		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-						errmsg("amount must be a finite number")));
+						errmsg("amount must be a finite number, not %s",
+							   numeric_is_nan(amount) ? "NaN" : numeric_normalize(amount)),
+						errhint("Leave such rows out.")));
 	if (num_compare(amount, billing_numeric_from_decimal(decimal_of(0))) < 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("amount must not be negative: %s", numeric_normalize(amount))));
-	if (decimals < 0 || decimals > MAX_DECIMALS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("decimals must be between 0 and %d, not %d", MAX_DECIMALS, decimals)));
+				 errmsg("amount must not be negative: %s", numeric_normalize(amount)),
+				 errhint("Where nothing is left, ask for 0: free quantities are had for it.")));
+	if (decimals < 0 || decimals > MAX_DECIMALS)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("decimals must be between 0 and %d, not %d", MAX_DECIMALS, decimals),
+						errhint("Give 0 for what is counted.")));
 }
 
 /*

@@ -37,7 +37,7 @@
  * its tiers; see tariff_spread_blocks().  "round up" and "half up" are left out,
  * and so is "first" where settle_first() finds that it changes nothing.
  */
-#include "tariff_core.h"
+#include "scan_core.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -63,45 +63,6 @@ static const char *const number_words[] = {
 };
 
 static const char si_prefixes[] = "kMGTPEZY";
-
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-typedef struct Reader
-{
-	const char *start;
-	const char *p;
-	const char *end;
-	TariffError *error;
-} Reader;
-
-/* A word of the text; length 0 if something else stands there. */
-typedef struct Word
-{
-	const char *text;
-	size_t length;
-} Word;
-
-static inline bool
-is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static inline char
-to_lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
-}
-
-/* skip_space moves to the next character that is not white space. */
-static void
-skip_space(Reader *reader)
-{
-	/* from tab to carriage return is all white space */
-	while (reader->p < reader->end &&
-		   (*reader->p == ' ' || (*reader->p >= '\t' && *reader->p <= '\r')))
-		reader->p++;
-}
 
 /* peek_word looks at the word that comes next, without taking it. */
 static Word
@@ -144,17 +105,6 @@ take_word(Reader *reader, const char *ours)
 	if (!word_is(word, ours))
 		return false;
 	reader->p += word.length;
-	return true;
-}
-
-/* take_char takes the next character if it is the one given. */
-static bool
-take_char(Reader *reader, char c)
-{
-	skip_space(reader);
-	if (reader->p == reader->end || *reader->p != c)
-		return false;
-	reader->p++;
 	return true;
 }
 

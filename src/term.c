@@ -349,17 +349,6 @@ billing_days_between(PG_FUNCTION_ARGS)
  * ---- shares of an amount ----
  */
 
-/* num_power10 gives 10^power. */
-static Numeric
-num_power10(int power)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "1e%d", power);
-	return DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
-											   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
-}
-
 static Numeric
 num_abs(Numeric a)
 {

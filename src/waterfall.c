@@ -178,17 +178,6 @@ number_text(Datum number)
 	return DatumGetCString(DirectFunctionCall1(numeric_out, number));
 }
 
-/* num_power10 gives 10^power. */
-static Numeric
-num_power10(int power)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "1e%d", power);
-	return DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
-											   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
-}
-
 /* refuse_decimals raises the error for a result that numeric would round. */
 static void __attribute__((noreturn)) refuse_decimals(Numeric factor)
 {

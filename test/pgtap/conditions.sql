@@ -75,6 +75,13 @@ SELECT t.refuses($$INSERT INTO billing.price (meter, currency, weekdays, tariff)
 SELECT t.refuses($$INSERT INTO billing.price (meter, currency, weekdays, tariff) VALUES ('tokens', 'USD', '{}', 'graduated: 1 beyond')$$, '22023', '{}', 'no day');
 SELECT t.refuses($$INSERT INTO billing.price (meter, currency, time_from, time_to, tariff) VALUES ('tokens', 'USD', '05:00', '05:00', 'graduated: 1 beyond')$$, '22023', '05:00', 'no hours');
 
+-- cgr-022: a call over the change of the evening, recorded in its two parts, with one fee to connect
+INSERT INTO billing.meter VALUES ('seconds', 'second', 'sum');
+INSERT INTO billing.price (meter, currency, counter, time_from, time_to, tariff) VALUES ('seconds', 'USD', 'day', '00:00', '18:00', 'graduated: flat 1 + 1 beyond'), ('seconds', 'USD', 'day', '18:00', '24:00', 'graduated: 0.5 beyond');
+SELECT t.use(1, 'seconds', 1800, '2020-02-12 17:30'), t.use(1, 'seconds', 1800, '2020-02-12 18:00');
+CALL billing.run('2020-02-13');
+SELECT is(t.charged(1, 'seconds'), 2701::numeric, 'cgr-022: half at the price of the day, half at that of the evening');
+
 -- more usage that costs less is told
 SELECT lives_ok($$INSERT INTO billing.price (meter, currency, tariff) VALUES ('plain', 'USD', 'volume: 2 up to 10, 1 beyond')$$, 'a volume price may fall');
 SELECT t.verify_is_empty();

@@ -1,5 +1,11 @@
 -- rate() and rate_sum() over a large table: the planner knows that they are safe in parallel and what they cost.
 SET search_path = billing;
+-- All that prices is IMMUTABLE STRICT PARALLEL SAFE, and costs what it says; what gathers rows can't be STRICT.
+SELECT p.oid::regprocedure AS call, p.procost AS cost, p.prorows AS rows, p.provolatile = 'i' AND p.proisstrict = (p.prokind = 'f') AND p.proparallel = 's' AS as_marked
+FROM pg_proc p WHERE p.pronamespace = 'billing'::regnamespace AND p.proname ~ '^(rate|rate_.*|quantity_for|tariff_tiers|percentile_peak|mean_top|time_weighted_sum)$' ORDER BY p.oid::regprocedure::text COLLATE "C";
+SELECT count(*) AS of_the_type, bool_and(p.provolatile = 'i' AND p.proisstrict AND p.proparallel = 's') AS as_marked
+FROM pg_proc p WHERE p.pronamespace = 'billing'::regnamespace AND p.proname ~ '^tariff_';
+
 CREATE TABLE public.rated_usage AS SELECT n % 100 AS customer, n * 0.37 AS quantity FROM generate_series(1, 500000) n;
 ANALYZE public.rated_usage;
 CREATE FUNCTION pg_temp.plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
