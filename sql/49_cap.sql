@@ -276,8 +276,6 @@ AS $fn$
 DECLARE
 	r record;
 BEGIN
-	PERFORM billing._note_low_packages(account_from, account_to, billing.cycle_start(the_cycle + 1))
-	WHERE EXISTS (SELECT FROM billing.package p WHERE p.account_id >= account_from AND p.account_id < account_to AND p.low_at IS NOT NULL);
 	IF NOT EXISTS (SELECT FROM billing.usage_cap c
 		WHERE c.account_id >= account_from AND c.account_id < account_to AND c.removed_at IS NULL AND NOT c.is_counted)
 	THEN

@@ -136,6 +136,7 @@ AS $fn$
 DECLARE
 	used_up_of bigint[];
 	used_up bigint[];
+	low bigint[];
 BEGIN
 	UPDATE billing.allowance a SET used = a.used + d.units
 	FROM unnest(sources, accounts, ids, amounts) d(source, account_id, source_id, units)
@@ -145,11 +146,15 @@ BEGIN
 			state = CASE WHEN p.used + d.units = p.size AND p.state IN ('pending', 'active') THEN 'exhausted' ELSE p.state END
 		FROM unnest(sources, accounts, ids, amounts) d(source, account_id, source_id, units)
 		WHERE d.source = 'package' AND p.account_id = d.account_id AND p.package_id = d.source_id
-		RETURNING p.account_id, p.package_id, p.used = p.size AS is_used_up
+		RETURNING p.account_id, p.package_id, p.used = p.size AS is_used_up,
+			p.size - p.used <= p.low_at AND p.size - p.used + d.units > p.low_at AS is_low
 	)
-	SELECT array_agg(u.account_id), array_agg(u.package_id) INTO used_up_of, used_up FROM used u WHERE u.is_used_up;
+	SELECT array_agg(u.account_id) FILTER (WHERE u.is_used_up), array_agg(u.package_id) FILTER (WHERE u.is_used_up),
+		array_agg(DISTINCT u.account_id) FILTER (WHERE u.is_low)
+	INTO used_up_of, used_up, low FROM used u;
 	PERFORM billing._note_exhausted(u.account_id, u.package_id, at) FROM unnest(used_up_of, used_up) u(account_id, package_id);
+	PERFORM billing._note_low_packages(l.account_id, l.account_id + 1, at) FROM unnest(low) l(account_id);
 END
 $fn$;
 COMMENT ON FUNCTION billing._use_prepaid(text[], bigint[], bigint[], numeric[], timestamptz)
-	IS 'takes units from allowances and packages, and notes the packages that are used up by it at an instant';
+	IS 'takes units from allowances and packages, and notes the packages that are used up by it, or low, at an instant';
