@@ -69,7 +69,7 @@ SELECT t.same($$SELECT resource, state, held_by = 'package ' || t.package(9, 1),
 CALL billing.run('2023-09-01');
 SELECT billing.change_package(11, t.package(11, 1), 'M50', '{d1,d2}', at => '2023-09-01');
 CALL billing.run('2023-09-06');
-SELECT t.same($$SELECT account_id, state, since FROM billing.resources WHERE account_id IN (10, 11) AND resource = 'd1'$$, $$VALUES (10, 'restricted', '2023-09-05 10:20+00'::timestamptz),
+SELECT t.same($$SELECT account_id, state, since FROM billing.resources WHERE account_id IN (10, 11) AND resource = 'd1' ORDER BY 1$$, $$VALUES (10, 'restricted', '2023-09-05 10:20+00'::timestamptz),
 	(11, 'active', '2023-05-01 00:00+00')$$, 'B2-9: ended, likewise; but not one that its next package covers');
 
 -- renewal carries the bindings over, or goes off
