@@ -5,6 +5,8 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 #variable_conflict use_column
+DECLARE
+	earlier timestamptz;
 BEGIN
 	PERFORM billing._check_installed();
 	IF num_nulls(record_usage.account_id, record_usage.meter, record_usage.quantity, record_usage.region, record_usage.resource) > 0 THEN
@@ -25,6 +27,14 @@ BEGIN
 			ERRCODE = 'UB013',
 			DETAIL = (SELECT format('Usage is kept from %s to before %s.', i.start_at, i.usage_until) FROM billing.installation i),
 			HINT = 'Check the event''s time; partitions reach three months beyond the watermark, and billing.tick() makes them.';
+	END IF;
+	IF record_usage.event_key IS NOT NULL AND record_usage.event_time = now() THEN
+		-- a time that was left out is none of the event: a repeated call has the key alone, and waits for one that runs beside it
+		PERFORM pg_advisory_xact_lock(hashtextextended(format('billing usage %s %s %s', record_usage.account_id, record_usage.meter, record_usage.event_key), 0));
+		SELECT u.event_time INTO earlier FROM billing.usage u
+		WHERE u.account_id = record_usage.account_id AND u.meter = record_usage.meter AND u.event_key = record_usage.event_key
+		ORDER BY u.event_time DESC LIMIT 1;
+		record_usage.event_time := coalesce(earlier, record_usage.event_time);
 	END IF;
 	INSERT INTO billing.usage (account_id, meter, region, resource, event_time, event_key, quantity, properties)
 	VALUES (record_usage.account_id, record_usage.meter, record_usage.region, record_usage.resource,

@@ -27,9 +27,9 @@ INSERT INTO billing.subscription_term (account_id, subscription_id, term, plan, 
 SELECT s.account_id, s.subscription_id, 1, 'basic', s.anchor, s.paid_until, 10, 0, 0, 0, o.order_id FROM billing.subscription s JOIN billing.purchase o USING (account_id);
 INSERT INTO billing.allowance (account_id, subscription_id, term, meter, region, size, valid_from, valid_until)
 SELECT s.account_id, s.subscription_id, 1, 'traffic', '', CASE WHEN s.account_id % 100 = 0 THEN 1 ELSE 1e13 END, s.anchor, s.paid_until FROM billing.subscription s;
-INSERT INTO billing.package (account_id, offer, meter, region, size, term, month_end, valid_from, valid_until, state, auto_renew, price_paid, voucher_paid, order_id, requires_plan,
+INSERT INTO billing.package (account_id, offer, meter, region, size, term, month_end, valid_from, valid_until, state, auto_renew, auto_renew_on, price_paid, voucher_paid, order_id, requires_plan,
 	cut_off, priority, bought_at)
-SELECT o.account_id, k.offer, k.meter, '', k.size, k.months * interval '1 month', 'clamp', o.at, o.at + k.months * interval '1 month', 'active', k.months = 12, 0, 0, o.order_id, '{basic}', false, 0, o.at
+SELECT o.account_id, k.offer, k.meter, '', k.size, k.months * interval '1 month', 'clamp', o.at, o.at + k.months * interval '1 month', 'active', k.months = 12, 'exhaustion', 0, 0, o.order_id, '{basic}', false, 0, o.at
 FROM billing.purchase o CROSS JOIN (VALUES ('T', 'traffic', 1e12, 12), ('T', 'traffic', 1e12, 11), ('R', 'requests', 1e6, 12)) k(offer, meter, size, months);
 
 INSERT INTO billing.usage (account_id, meter, region, resource, event_time, event_key, quantity)
