@@ -12,7 +12,9 @@ SELECT is_empty($$SELECT t.oid::regtype FROM pg_type t LEFT JOIN pg_class c ON c
 SELECT is_empty($$SELECT o.oid::regoperator FROM pg_operator o WHERE oprnamespace = 'billing'::regnamespace AND obj_description(oid, 'pg_operator') IS NULL$$, 'operators');
 SELECT is_empty($$SELECT pg_describe_object(classid, objid, 0) FROM pg_depend d WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
 	AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'billing') AND objsubid = 0
-	AND NOT EXISTS (SELECT FROM pg_description x WHERE x.classoid = d.classid AND x.objoid = d.objid AND x.objsubid = 0)$$, 'casts and whatever else is a member');
+	AND NOT EXISTS (SELECT FROM pg_description x WHERE x.classoid = d.classid AND x.objoid = d.objid AND x.objsubid = 0)
+	AND NOT (classid = 'pg_type'::regclass AND (SELECT typcategory = 'A' FROM pg_type WHERE oid = objid))$$,	-- arrays are members from 17 on
+	'casts and whatever else is a member');
 SELECT isnt(obj_description((SELECT oid FROM pg_extension WHERE extname = 'billing'), 'pg_extension'), NULL, 'the extension itself');
 
 SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'billing'::regnamespace AND prosecdef$$, 'no function runs with its owner''s rights');
