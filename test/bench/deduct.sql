@@ -25,6 +25,10 @@ INSERT INTO billing.subscription (account_id, plan, region, quantity, options, f
 SELECT o.account_id, 'basic', '', 1, '{}', 10, 'active', o.at, o.at, 1, billing._after_terms(o.at, 1, '1 month', 'UTC', 'clamp'), false, o.at FROM billing.purchase o;
 INSERT INTO billing.subscription_term (account_id, subscription_id, term, plan, term_start, term_end, fee, list_price, money, voucher_amount, order_id)
 SELECT s.account_id, s.subscription_id, 1, 'basic', s.anchor, s.paid_until, 10, 0, 0, 0, o.order_id FROM billing.subscription s JOIN billing.purchase o USING (account_id);
+INSERT INTO billing.subscription_options (account_id, subscription_id, options, valid_from, valid_until, decided_at)
+SELECT s.account_id, s.subscription_id, '{}', '-infinity', 'infinity', s.created_at FROM billing.subscription s;
+INSERT INTO billing.subscription_payment (account_id, subscription_id, term, order_id, list_price, money, voucher_amount, paid_from)
+SELECT t.account_id, t.subscription_id, t.term, t.order_id, 0, 0, 0, t.term_start FROM billing.subscription_term t;
 INSERT INTO billing.allowance (account_id, subscription_id, term, meter, region, size, valid_from, valid_until)
 SELECT s.account_id, s.subscription_id, 1, 'traffic', '', CASE WHEN s.account_id % 100 = 0 THEN 1 ELSE 1e13 END, s.anchor, s.paid_until FROM billing.subscription s;
 INSERT INTO billing.package (account_id, offer, meter, region, size, term, month_end, valid_from, valid_until, state, auto_renew, auto_renew_on, price_paid, voucher_paid, order_id, requires_plan,
