@@ -53,4 +53,4 @@ SELECT extract(epoch FROM clock_timestamp() - :'begun') * 1000 AS ours \gset
 SELECT format('%s: %s charges', c.source, count(*)) FROM billing.charge c GROUP BY c.source;
 SELECT format('BENCH|deduct, beside settling without packages|%s|%s|%s|<= 1.4', round(:floor), round(:ours), round(:ours / :floor, 2));
 -- the orders were not placed, so they have no charges
-SELECT format('BROKEN: %s', v) FROM billing.verify() v WHERE v.problem NOT IN ('package and order', 'order and charge', 'terms and orders') LIMIT 5;
+SELECT format('BROKEN: %s', v) FROM billing.verify() v WHERE v.problem NOT IN ('package and order', 'order and charge', 'terms and orders', 'payments and order') LIMIT 5;
