@@ -290,7 +290,7 @@ COMMENT ON FUNCTION billing._window_events(bigint, bigint, timestamptz, integer)
 	IS 'the events in the windows that close at an instant (NULL: that have closed), but for levels, of the usage of every cycle before one';
 
 CREATE FUNCTION billing._window_quantities(account_from bigint, account_to bigint, closes timestamptz, through integer)
-	RETURNS TABLE (account_id bigint, line_id bigint, period_start timestamptz, resource text, price_id bigint, quantity numeric, is_empty boolean)
+	RETURNS TABLE (account_id bigint, line_id bigint, period_start timestamptz, resource text, price_id bigint, quantity numeric, part bigint, whole integer, is_empty boolean)
 LANGUAGE plpgsql STABLE ROWS 10000
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off	-- windows and what is in them are many or few together, which no statistics tell
@@ -300,7 +300,7 @@ AS $fn$
 #variable_conflict use_column
 BEGIN
 	RETURN QUERY WITH window_ AS MATERIALIZED (
-		SELECT w.*, m.time_unit, m.sample_window, m.percent, m.top_days, m.by_valid_days, m.unique_property
+		SELECT w.*, m.time_unit, m.sample_window, m.percent, m.top_days, m.by_valid_days, m.valid_above, m.day_peak, m.unique_property
 		FROM billing._windows(account_from, account_to, closes) w JOIN billing.meter m USING (meter)
 		WHERE closes IS NOT NULL OR w.closes_at IS NULL
 	), event AS MATERIALIZED (
@@ -317,19 +317,22 @@ BEGIN
 		LEFT JOIN span s ON s.owner = e.owner AND s.meter = e.meter AND s.region = e.region AND s.currency = e.currency
 			AND e.event_time >= s.valid_from AND e.event_time < s.valid_until
 	), member AS (
-		SELECT w.account_id, w.line_id, w.period_start, w.resource, w.price_id, w.aggregation, w.percent, w.top_days,
+		SELECT w.account_id, w.line_id, w.period_start, w.resource, w.price_id, w.aggregation, w.percent, w.top_days, w.valid_above, w.day_peak,
 			date_bin(w.sample_window, e.event_time, '2000-01-01 00:00+00') AS sampled_at, (e.event_time AT TIME ZONE w.time_zone)::date AS day,
 			e.quantity, CASE WHEN w.unique_property IS NULL THEN e.resource ELSE e.properties ->> w.unique_property END AS item
 		FROM window_ w
 		JOIN priced e ON e.account_id = w.account_id AND e.price_id = w.price_id AND (w.scope = 'account' OR e.resource = w.resource)
 			AND e.event_time >= w.period_start AND e.event_time < w.period_end
 	), sample AS (
-		SELECT e.account_id, e.line_id, e.period_start, e.resource, e.price_id, e.aggregation, e.percent, e.top_days, e.sampled_at,
+		SELECT e.account_id, e.line_id, e.period_start, e.resource, e.price_id, e.aggregation, e.percent, e.top_days, e.valid_above, e.day_peak, e.sampled_at,
 			min(e.day) AS day, sum(e.quantity) AS quantity
-		FROM member e WHERE e.aggregation <> 'unique' GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+		FROM member e WHERE e.aggregation <> 'unique' GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 	), day AS (
-		SELECT s.account_id, s.line_id, s.period_start, s.resource, s.price_id, s.aggregation, s.top_days, s.day, max(s.quantity) AS quantity
-		FROM sample s GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 HAVING max(s.quantity) > 0
+		SELECT s.account_id, s.line_id, s.period_start, s.resource, s.price_id, s.aggregation, s.top_days, s.day,
+			-- samples that are missing are samples of nothing
+			CASE s.day_peak WHEN 1 THEN max(s.quantity)
+				ELSE coalesce((array_agg(s.quantity ORDER BY s.quantity DESC) FILTER (WHERE s.day_peak > 1))[s.day_peak], 0) END AS quantity
+		FROM sample s GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, s.day_peak, s.valid_above HAVING max(s.quantity) > s.valid_above
 	), weighted AS (
 		SELECT w.account_id, w.line_id, w.period_start, w.resource, w.price_id,
 			sum(s.level * extract(epoch FROM least(s.held_until, w.period_end) - greatest(s.held_from, w.period_start))) AS quantity,
@@ -363,7 +366,7 @@ BEGIN
 		SELECT e.account_id, e.line_id, e.period_start, e.resource, e.price_id, count(DISTINCT e.item) AS quantity
 		FROM member e WHERE e.aggregation = 'unique' GROUP BY 1, 2, 3, 4, 5
 	), measured AS (
-		SELECT w.account_id, w.line_id, w.period_start, w.resource, w.price_id, w.by_valid_days, d.valid_days,
+		SELECT w.account_id, w.line_id, w.period_start, w.resource, w.price_id, w.by_valid_days, coalesce(d.valid_days, 0) AS valid_days,
 			CASE w.aggregation WHEN 'time_weighted' THEN coalesce(h.quantity, t.quantity) WHEN 'unique' THEN i.quantity WHEN 'percentile' THEN k.quantity ELSE d.quantity END AS quantity,
 			w.aggregation = 'time_weighted' AND NOT coalesce(t.is_used, false) AS is_empty,
 			CASE WHEN w.aggregation = 'time_weighted' THEN CASE w.time_unit WHEN 'highest' THEN 1 WHEN 'second' THEN 1 WHEN 'minute' THEN 60 WHEN 'hour' THEN 3600 WHEN 'day' THEN 86400
@@ -378,14 +381,13 @@ BEGIN
 	)
 	-- a quotient has no more than 20 decimals, half away from zero: div() cuts behind the 30th, where / would cut sooner
 	SELECT m.account_id, m.line_id, m.period_start, m.resource, m.price_id,
-		coalesce(CASE WHEN m.seconds IS NOT NULL THEN trim_scale(round(div(m.quantity * 1e30, m.seconds) * 1e-30, 20))
-			WHEN m.by_valid_days THEN trim_scale(round(div(m.quantity * m.valid_days * 1e30, greatest(m.days, 1)) * 1e-30, 20)) ELSE m.quantity END, 0),
-		m.is_empty
+		coalesce(CASE WHEN m.seconds IS NOT NULL THEN trim_scale(round(div(m.quantity * 1e30, m.seconds) * 1e-30, 20)) ELSE m.quantity END, 0),
+		CASE WHEN m.by_valid_days THEN m.valid_days ELSE 1 END, CASE WHEN m.by_valid_days THEN greatest(m.days, 1) ELSE 1 END, m.is_empty
 	FROM measured m;
 END
 $fn$;
 COMMENT ON FUNCTION billing._window_quantities(bigint, bigint, timestamptz, integer)
-	IS 'what the windows say whose positions close at an instant (NULL: those that have closed), read from the usage of every cycle before one; is_empty: neither a level nor an event is in it';
+	IS 'what the windows say whose positions close at an instant (NULL: those that have closed), read from the usage of every cycle before one, and the share of what it costs that is charged: part of whole, valid days of all; is_empty: neither a level nor an event is in it';
 
 CREATE FUNCTION billing._missing_windows(account_from bigint, account_to bigint, closes timestamptz, through integer)
 	RETURNS TABLE (account_id bigint, meter text, line_id bigint, period_start timestamptz, period_end timestamptz, resource text, price_id bigint)

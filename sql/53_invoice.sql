@@ -26,7 +26,8 @@ BEGIN
 	-- One charge for each position: its rounded total.  The charges that carried its quantities had no amount.  A window is
 	-- read now, and its charge carries what it says as well.
 	WITH measured AS MATERIALIZED (
-		SELECT w.*, CASE WHEN w.is_empty THEN 0 ELSE billing.rate(p.tariff, w.quantity) END AS exact_amount
+		-- the share comes last: which tier is reached, and a minimum, are about what was measured
+		SELECT w.*, CASE WHEN w.is_empty THEN 0 ELSE billing.prorate(billing.rate(p.tariff, w.quantity), w.part, w.whole) END AS exact_amount
 		FROM billing._window_quantities(account_from, account_to, timer,
 			billing.cycle_of(timer - interval '1 microsecond') + 1) w JOIN billing.price p USING (price_id)
 		WHERE has_windows

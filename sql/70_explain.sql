@@ -55,7 +55,7 @@ BEGIN
 	WHERE o.account_id = c.account_id AND o.line_id = l.line_id AND o.price_id = p.price_id
 		AND o.period_start = c.period_start AND o.resource = CASE l.scope WHEN 'resource' THEN c.resource ELSE '' END;
 	-- of the cycle's rows, those that found this price and period
-	SELECT count(*) AS events, min(u.event_time) AS first_at, max(u.event_time) AS last_at, m.aggregation,
+	SELECT count(*) AS events, min(u.event_time) AS first_at, max(u.event_time) AS last_at, m.aggregation, m.by_valid_days, m.valid_above,
 		CASE m.aggregation WHEN 'count' THEN count(*) WHEN 'sum' THEN coalesce(sum(u.quantity), 0) END AS quantity INTO seen
 	FROM billing.meter m
 	CROSS JOIN billing.account a
@@ -65,7 +65,7 @@ BEGIN
 		AND billing.cycle_of(u.arrived, u.event_time) = c.cycle AND u.event_time >= t.period_start AND u.event_time < t.period_end
 		AND billing._price_at(u.account_id, u.meter, u.region, u.resource, c.currency, u.properties, u.event_time, a.time_zone) = p.price_id
 	WHERE m.meter = c.meter AND a.account_id = c.account_id
-	GROUP BY m.aggregation;
+	GROUP BY m.aggregation, m.by_valid_days, m.valid_above;
 
 	RETURN QUERY SELECT 1, 'usage', c.quantity, NULL::numeric, NULL::numeric,
 		CASE WHEN billing._is_windowed(seen.aggregation)
@@ -110,6 +110,11 @@ BEGIN
 		FROM billing._tier_steps(p.tariff, CASE WHEN base IS NULL THEN before.quantity ELSE base + coalesce(before.quantity, 0) END,
 			coalesce(base, 0) + coalesce(before.quantity, 0) + c.quantity) t
 		WHERE NOT billing.tariff_each(p.tariff) AND NOT is_over;
+	IF seen.by_valid_days THEN
+		RETURN QUERY SELECT 4, 'valid days', NULL::numeric, NULL::numeric, c.exact_amount - coalesce(sum(t.amount), 0),
+			format('of it counts the share of the valid days, those with a sample above %s, among the days of the counter period', seen.valid_above)
+		FROM billing._tier_steps(p.tariff, before.quantity, coalesce(before.quantity, 0) + c.quantity) t;
+	END IF;
 	RETURN QUERY SELECT 5, 'counter after', coalesce(before.quantity, 0) + c.quantity, NULL::numeric, before.exact + c.exact_amount,
 		format('exact amount of this charge: %s', c.exact_amount);
 	RETURN QUERY SELECT 6, 'posted', NULL::numeric, NULL::numeric, c.amount,

@@ -87,8 +87,9 @@ AS $fn$
 		AND o.exact_amount <> CASE WHEN o.is_over THEN 0 WHEN o.base IS NULL AND o.tier_basis = 'whole' THEN billing._rate_uncovered(o.tariff, o.covered, o.quantity)
 			WHEN o.base IS NULL THEN billing.rate(o.tariff, o.quantity) ELSE billing.rate_between(o.tariff, o.base, o.quantity) END
 		AND NOT (o.closes_at = o.period_end AND o.exact_amount = 0 AND o.quantity = 0)
-		-- levels may have left it again, see 'window'
+		-- levels may have left it again, and valid days take a share: see 'window'
 		AND NOT (o.exact_amount = 0 AND o.quantity = 0 AND o.price_id IN (SELECT p.price_id FROM billing.price p JOIN billing.meter m USING (meter) WHERE m.aggregation = 'time_weighted'))
+		AND o.price_id NOT IN (SELECT p.price_id FROM billing.price p JOIN billing.meter m USING (meter) WHERE m.by_valid_days)
 	UNION ALL
 	SELECT 'position and posting', o.account_id, format('line %s, period %s: %s posted of %s', o.line_id, o.period_start, o.posted, o.exact)
 	FROM (SELECT o.account_id, o.line_id, o.period_start, o.resource, c.decimals, sum(o.posted_amount) AS posted, sum(o.exact_amount) AS exact,
@@ -160,7 +161,7 @@ AS $fn$
 	CROSS JOIN LATERAL billing._window_quantities(h.account_from, h.account_to, NULL, h.timers_through) w
 	JOIN billing.position o USING (account_id, line_id, period_start, resource, price_id)
 	JOIN billing.price p USING (price_id)
-	WHERE o.quantity <> w.quantity OR o.exact_amount <> CASE WHEN w.is_empty THEN 0 ELSE billing.rate(p.tariff, o.quantity) END
+	WHERE o.quantity <> w.quantity OR o.exact_amount <> CASE WHEN w.is_empty THEN 0 ELSE billing.prorate(billing.rate(p.tariff, o.quantity), w.part, w.whole) END
 	UNION ALL
 	SELECT 'usage without window', w.account_id, format('line %s, period %s, price %s, resource "%s": usage of %s', w.line_id, w.period_start, w.price_id, w.resource, w.meter)
 	FROM billing.shard h

@@ -102,7 +102,7 @@ COMMENT ON COLUMN billing.usage_by_day.left_out_events IS 'number of rows that i
 
 CREATE OR REPLACE VIEW billing.usage_by_period WITH (security_invoker = true) AS
 SELECT o.account_id, l.meter, l.region, o.resource, o.period_start, o.period_end, o.line_id, o.price_id, coalesce(w.quantity, o.quantity) AS quantity, m.unit,
-	CASE WHEN w.quantity IS NULL THEN o.exact_amount WHEN w.is_empty THEN 0 ELSE billing._rate_or_null(p.tariff, w.quantity) END AS exact_amount,
+	CASE WHEN w.quantity IS NULL THEN o.exact_amount WHEN w.is_empty THEN 0 ELSE billing.prorate(billing._rate_or_null(p.tariff, w.quantity), w.part, w.whole) END AS exact_amount,
 	o.posted_amount, a.currency, o.closes_at
 FROM billing.position o
 JOIN billing.price_line l ON l.line_id = o.line_id
@@ -110,7 +110,7 @@ JOIN billing.price p ON p.price_id = o.price_id
 JOIN billing.meter m ON m.meter = l.meter
 JOIN billing.account a ON a.account_id = o.account_id
 -- a window that is open has no running total: it is read now, once for each account
-LEFT JOIN (SELECT k.account_id, k.closes_at, q.line_id, q.period_start, q.resource, q.price_id, q.quantity, q.is_empty
+LEFT JOIN (SELECT k.account_id, k.closes_at, q.line_id, q.period_start, q.resource, q.price_id, q.quantity, q.part, q.whole, q.is_empty
 	FROM (SELECT DISTINCT w.account_id, w.closes_at
 		FROM billing.position w JOIN billing.price_line x ON x.line_id = w.line_id JOIN billing.meter y ON y.meter = x.meter
 		WHERE w.closes_at IS NOT NULL AND billing._is_windowed(y.aggregation)) k

@@ -21,7 +21,7 @@ REGIONS = ["", "EU", "US", "AP"]
 ANY = (None, None, None)
 CONDITIONS = [ANY, (("m", "a"), None, None), (("m", "b"), None, None), (None, (6, 7), None), (None, None, (22, 6)), (("m", "a"), (6, 7), None)]
 LEVELS = {"level": "hour", "average": "period"}
-WINDOWED = {"p95": "percentile", "p90": "percentile", "mean": "peak_mean", "unique": "unique", **dict.fromkeys(LEVELS, "time_weighted")}
+WINDOWED = {"p95": "percentile", "p90": "percentile", "mean": "peak_mean", "top": "peak_mean", "unique": "unique", **dict.fromkeys(LEVELS, "time_weighted")}
 # starts whose two months hold a change of clocks somewhere
 STARTS = [(2019, 10), (2020, 3), (2020, 10), (2021, 2), (2021, 9), (2022, 3), (2023, 10), (2024, 2), (2025, 12)]
 
@@ -384,24 +384,26 @@ class Model:
         return max(events, key=lambda e: (e[4], e[5]))[6]
 
     def window(self, meter, events, zone, start, end):
-        """What a meter says that is read when its period closes."""
+        """What a meter says that is read when its period closes, and the share of its price that is due."""
         if meter == "unique":
-            return F(len({e[3] for e in events}))
-        samples, peaks = defaultdict(F), defaultdict(F)
+            return F(len({e[3] for e in events})), 1
+        samples, by_day = defaultdict(F), defaultdict(list)
         for e in events:
             samples[(e[4] - datetime(2000, 1, 1, tzinfo=UTC)) // timedelta(minutes=5)] += e[6]
         for n, value in samples.items():
             day = (datetime(2000, 1, 1, tzinfo=UTC) + n * timedelta(minutes=5)).astimezone(ZoneInfo(zone)).date()
-            peaks[day] = max(peaks[day], value)
-        valid = [p for p in peaks.values() if p > 0]
-        if meter == "mean":
-            return to_20(sum(valid, F(0)) / len(valid)) if valid else F(0)
+            by_day[day].append(value)
+        valid = [sorted(day, reverse=True) for day in by_day.values() if max(day) > (400 if meter == "p90" else 0)]
+        if meter in ("mean", "top"):
+            # "top": the second highest of a day, of the three days that have the highest
+            peaks = [day[0] for day in valid] if meter == "mean" else sorted((day[1] if len(day) > 1 else F(0) for day in valid), reverse=True)[:3]
+            return (to_20(sum(peaks, F(0)) / len(peaks)) if peaks else F(0)), 1
         percent = 95 if meter == "p95" else 90
         value = sorted(samples.values(), reverse=True)[len(samples) * (100 - percent) // 100]
         if meter == "p95":
-            return value
+            return value, 1
         days = end.astimezone(ZoneInfo(zone)).date() - start.astimezone(ZoneInfo(zone)).date()
-        return rounded(value * len(valid) / max(days.days, 1), 20)
+        return value, F(len(valid), max(days.days, 1))
 
     def exact(self, account, meter, start, end, parts):
         """parts: (price, event) of one position."""
@@ -418,7 +420,8 @@ class Model:
             elif price.tariff.each:
                 amount += sum((price.tariff.rate(e[6]) for e in events), F(0))
             elif meter in WINDOWED:
-                amount += price.tariff.rate(self.window(meter, events, self.world.accounts[account][0], start, end))
+                value, share = self.window(meter, events, self.world.accounts[account][0], start, end)
+                amount += to_20(price.tariff.rate(value) * share)
             else:
                 amount += price.tariff.rate(self.quantity(meter, events))
             if self.world.meters[meter] in ("sum", "count"):

@@ -62,7 +62,7 @@ def time_weighted_sum(samples, until):
 
 START = "timestamptz '2026-01-01 00:00Z'"
 
-REASONS = {'commit_floor_max': 'a peak is given and a floor is a matter of price; no samples'}
+REASONS = {}
 
 
 def held(lengths, unit='day', result='sum'):
@@ -107,6 +107,14 @@ def percentile_fee(i):
     tiers = ', '.join(f'{price} up to {bound}' for bound, price in i['tiers'])
     unit = f"(SELECT max(price) FROM billing.rate_lines('volume: {tiers}', {p95_of(i['p95_mbps'])}))"
     return {'unit': unit, 'fee_cny': f"{p95_of(i['p95_mbps'])} * {unit} * {i['valid_days']} / {i['month_days']}"}
+
+
+def commit_floor_max(i):
+    # the floor of a line that had half of it is a minimum, and days take their share of either
+    tariffs = f"graduated: {i['price']} beyond", f"graduated min {int(i['peak_mbps']) * int(i['price'])}: {i['price']} beyond"
+    mean = aggregate('mean_top', [peak_of(i['peak_mbps'])] * 3, 5)
+    due = [f"billing.prorate(billing.rate('{text}', {mean} / {n}), {i['exist_days']}, {i['month_days']})" for n, text in enumerate(tariffs, 1)]
+    return {'fee_cny': f"CASE WHEN {due[0]} = {due[1]} THEN {due[0]} END"}
 
 
 def daily_peak_sum(i):
@@ -160,7 +168,7 @@ def traffic_estimate(i):
 
 
 MAPPED = {'percentile_index': percentile_index, 'month_top5_average': month_top5, 'percentile_fee': percentile_fee,
-          'daily_peak_sum': daily_peak_sum, 'valid_days': valid_days, 'peak_x_valid_days': peak_x_valid_days,
+          'daily_peak_sum': daily_peak_sum, 'commit_floor_max': commit_floor_max, 'valid_days': valid_days, 'peak_x_valid_days': peak_x_valid_days,
           'storage_average': storage_average, 'storage_days': storage_days, 'agg_prorated_unique': prorated_unique,
           'metered_max': metered_max, 'traffic_estimate': traffic_estimate}
 

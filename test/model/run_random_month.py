@@ -45,7 +45,8 @@ def conditions(condition):
 
 
 def meter_sql(meter, aggregation):
-    by_days = ("percent, by_valid_days, ", "90, true, ") if meter == "p90" else ("time_unit, ", f"'{LEVELS[meter]}', ") if meter in LEVELS else ("", "")
+    by_days = {"p90": ("percent, by_valid_days, valid_above, ", "90, true, 400, "), "top": ("top_days, day_peak, ", "3, 2, "),
+               **{level: ("time_unit, ", f"'{unit}', ") for level, unit in LEVELS.items()}}.get(meter, ("", ""))
     return f"INSERT INTO billing.meter (meter, unit, {by_days[0]}aggregation) VALUES ('{meter}', 'unit', {by_days[1]}'{aggregation}');"
 
 

@@ -25,7 +25,7 @@ SELECT is_empty('SELECT * FROM billing.charges', 'nothing is charged before the 
 SELECT t.verify_is_empty();
 CALL billing.run('2020-02-01 01:00');
 SELECT t.same('SELECT account_id, meter, quantity, amount FROM billing.charges ORDER BY 1, 2',
-	$$VALUES (1, 'mean', 20, 20), (1, 'models', 3, 3), (1, 'p90', 0.58064516129032258065, 0.58), (1, 'p95', 95, 95), (1, 'top5', 7, 7), (1, 'users', 3, 3), (2, 'p95', 190, 190)$$,
+	$$VALUES (1, 'mean', 20, 20), (1, 'models', 3, 3), (1, 'p90', 9, 0.58), (1, 'p95', 95, 95), (1, 'top5', 7, 7), (1, 'users', 3, 3), (2, 'p95', 190, 190)$$,
 	'what the windows say');
 SELECT t.same($$SELECT quantity, amount FROM billing.explain_charge(2, (SELECT charge_id FROM billing.charges WHERE account_id = 2)) WHERE what = 'tier 1'$$, 'VALUES (190, 190)', 'explained');
 SELECT is((SELECT count(*) FROM billing.invoices), 2::bigint, 'on the invoices of the month');
