@@ -125,12 +125,14 @@ BEGIN
 			AND r.region IN (_check_options.region, '') AND r.valid_from <= _check_options.at)
 		-- one that the catalogue knows, and that no price of the plan depends on, costs nothing
 		AND NOT (EXISTS (SELECT FROM billing.plan_option k WHERE k.plan = _check_options.plan AND k.option = o.key)
-			AND NOT EXISTS (SELECT FROM billing.plan_price r WHERE r.plan = _check_options.plan AND r.options ? o.key))
+			AND NOT EXISTS (SELECT FROM billing.plan_price r WHERE r.plan = _check_options.plan AND r.options ? o.key)
+			AND billing._option_is_sold(_check_options.plan, o.key, _check_options.region,
+				(SELECT a.currency FROM billing.account a WHERE a.account_id = _check_options.account_id), _check_options.at))
 	ORDER BY o.key LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'plan "%" has no option "%" of %', plan, unknown.key, unknown.value USING
 			ERRCODE = 'UB042',
-			DETAIL = 'No row of billing.plan_price gives it a price in that currency and region, at that time and with the other options.',
+			DETAIL = 'No row of billing.plan_price or plan_option_price gives it a price in that currency and region, at that time and with the other options.',
 			HINT = format('SELECT region, options, currency, valid_from, fee FROM billing.plan_price WHERE plan = %L;', plan);
 	END IF;
 END
@@ -192,7 +194,8 @@ $fn$;
 COMMENT ON FUNCTION billing._check_plan_resource(bigint, text, text)
 	IS 'raises UB021 for a resource that the account does not have, UB048 where the plan needs one and none is given';
 
--- The row with more options wins, then a named region, then the latest; the plan's own fee comes last.
+-- The row with more options wins, then a named region, then the latest; the plan's own fee comes last.  What is priced by the
+-- piece comes on top.
 CREATE FUNCTION billing._plan_fee(plan text, region text, options jsonb, currency text, at timestamptz) RETURNS numeric
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -203,7 +206,8 @@ BEGIN
 			AND r.options <@ _plan_fee.options AND r.valid_from <= _plan_fee.at
 		ORDER BY (SELECT count(*) FROM jsonb_object_keys(r.options)) DESC, r.region <> '' DESC, r.valid_from DESC
 		LIMIT 1),
-		(SELECT p.fee FROM billing.plan p WHERE p.plan = _plan_fee.plan AND p.currency = _plan_fee.currency));
+		(SELECT p.fee FROM billing.plan p WHERE p.plan = _plan_fee.plan AND p.currency = _plan_fee.currency))
+		+ billing._option_fees(_plan_fee.plan, _plan_fee.region, _plan_fee.options, _plan_fee.currency, _plan_fee.at);
 END
 $fn$;
 COMMENT ON FUNCTION billing._plan_fee(text, text, jsonb, text, timestamptz) IS 'list price of one term of one piece; NULL: not sold in that currency and region';

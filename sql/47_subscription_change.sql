@@ -21,7 +21,7 @@ BEGIN
 		RAISE EXCEPTION 'plan "%" can not be %', name, CASE WHEN TG_OP = 'DELETE' AND TG_TABLE_NAME = 'plan' THEN 'deleted' ELSE 'changed' END USING
 			ERRCODE = 'UB007',
 			DETAIL = format('It has subscriptions, and this would change a row of billing.%s.', TG_TABLE_NAME),
-			HINT = CASE TG_TABLE_NAME WHEN 'plan_price' THEN 'Insert a new price with a later valid_from: it takes over from that instant.'
+			HINT = CASE WHEN TG_TABLE_NAME IN ('plan_price', 'plan_option_price') THEN 'Insert a new price with a later valid_from: it takes over from that instant.'
 				ELSE 'Insert a new plan under another name.' END;
 	END IF;
 	RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;

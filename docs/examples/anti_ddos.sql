@@ -80,11 +80,10 @@ SELECT m.meter, 'defense-ip', jsonb_build_object('by', m.by), jsonb_build_object
 FROM (VALUES ('forward_traffic', 'traffic'), ('forward_traffic', 'bandwidth'), ('forward_bandwidth', 'bandwidth'), ('forward_bandwidth', 'traffic')) m(meter, by),
 	(VALUES ('bgp', '0.8', '3'), ('telecom', '0.4', '1.5'), ('unicom', '0.4', '1.5'), ('mobile', '0.4', '1.5')) l(line, gb, mbps);
 
--- Ports beyond the 60 that an instance has, up to 500: 50 for each and month.  A plan beside it, for the same resource.
-INSERT INTO billing.plan (plan, product, currency, fee, term, change_share) VALUES ('defense-ports', 'defense-ports', 'CNY', 0, '1 month', '365/12');
-INSERT INTO billing.plan_option (plan, option, unit, least, most, step, required, changes) VALUES ('defense-ports', 'ports', 'port', 61, 500, 1, true, 'at once');
-INSERT INTO billing.plan_price (plan, options, currency, fee)
-SELECT 'defense-ports', jsonb_build_object('ports', n), 'CNY', 50 * (n - 60) FROM generate_series(61, 500) n;
+-- Ports beyond the 60 that an instance has, up to 500: 50 for each and month, by the piece.  They are a part of the fee, and so
+-- are renewed, get its discount and end with it; fewer of them give nothing back.
+INSERT INTO billing.plan_option (plan, option, unit, least, most, step, changes) VALUES ('defense-ip', 'ports', 'port', 60, 500, 1, 'at once');
+INSERT INTO billing.plan_option_price (plan, option, currency, included, fee) VALUES ('defense-ip', 'ports', 'CNY', 60, 50);
 
 -- Traffic that falls into the elastic band: packages of 3 years take it first; what they do not take costs what they
 -- cost (the table prints no price beside them).
@@ -152,6 +151,9 @@ INSERT INTO billing.price (meter, plan, currency, counter, scope, tariff) VALUES
 INSERT INTO billing.plan (plan, product, currency, fee, term, min_terms, change_share, refund, refund_days) VALUES
 	('pro-year', 'pro', 'CNY', 27333.33333333333333333333, '1 month', 12, '365/12', 'full', 5);
 INSERT INTO billing.plan_option (plan, option, unit, least, most, step, changes) VALUES ('pro-year', 'elastic', 'Gbps', 20, 1700, 10, 'after charge');
+-- forwarding rules beyond 60: 500 for each ten that are begun
+INSERT INTO billing.plan_option (plan, option, unit, least, most, step, changes) VALUES ('pro-year', 'rules', 'rule', 60, 500, 1, 'at once');
+INSERT INTO billing.plan_option_price (plan, option, currency, included, block, fee) VALUES ('pro-year', 'rules', 'CNY', 60, 10, 500);
 INSERT INTO billing.plan_allowance (plan, meter, quantity, mode, cap_option, over_cap) VALUES ('pro-year', 'attack', 20, 'threshold', 'elastic', 'clip');
 INSERT INTO billing.price (meter, plan, region, currency, counter, scope, tariff) VALUES
 	('attack', 'pro-year', 'mainland', 'CNY', 'day', 'resource', 'volume bounds lower: 0 up to 20, flat 3500 up to 30, flat 4800 up to 40, flat 5700 up to 50, flat 6600 up to 60, flat 7500 up to 70, flat 8350 up to 80, flat 9200 up to 90, flat 10500 up to 100, flat 11750 up to 120, flat 14300 up to 150, flat 18550 up to 200, flat 22800 up to 250, flat 26800 up to 300, flat 38000 up to 400, flat 52800 up to 600, flat 88000 up to 900, flat 120000 up to 1200, flat 160000 beyond'),
@@ -171,7 +173,7 @@ INSERT INTO billing.price (meter, plan, region, currency, counter, scope, tariff
 	('attack', 'bgp-ip', 'overseas', 'CNY', 'day', 'resource', 'volume bounds lower: 0 up to 20, flat 2800 up to 30, flat 4800 up to 40, flat 5700 up to 50, flat 8000 up to 60, flat 12000 up to 70, flat 15000 up to 80, flat 17000 up to 90, flat 18000 up to 100, flat 20000 up to 120, flat 22000 up to 150, flat 27000 up to 200, flat 36000 up to 250, flat 40000 up to 300, flat 48000 beyond');
 
 -- ==== Dayu, in USD: base C15, elastic C16 by what is above the base (bounds belong below) ==============================
-INSERT INTO billing.plan (plan, product, currency, fee, term, change_share) VALUES ('dayu-ip', 'dayu-ip', 'USD', 0, '1 month', '365/12'), ('dayu-bandwidth', 'dayu-bandwidth', 'USD', 0, '1 month', '365/12');
+INSERT INTO billing.plan (plan, product, currency, fee, term, change_share) VALUES ('dayu-ip', 'dayu-ip', 'USD', 0, '1 month', '365/12'), ('dayu-bandwidth', 'dayu-bandwidth', 'USD', 750, '1 month', '365/12');
 INSERT INTO billing.plan_option (plan, option, unit, choices, required, changes) VALUES ('dayu-ip', 'base', 'Gbps', '[10, 20, 30, 40, 50, 60, 80, 100]', true, 'increase');
 INSERT INTO billing.plan_option (plan, option, unit, least, most, step, changes, at_least) VALUES ('dayu-ip', 'elastic', 'Gbps', 10, 500, 10, 'after charge', 'base');
 INSERT INTO billing.plan_price (plan, region, options, currency, fee)
@@ -182,17 +184,15 @@ INSERT INTO billing.plan_allowance (plan, meter, quantity, mode, base_option, ca
 INSERT INTO billing.price (meter, plan, currency, counter, scope, tariff) VALUES ('attack', 'dayu-ip', 'USD', 'day', 'resource',
 	'volume: flat 150 up to 10, flat 200 up to 20, flat 260 up to 30, flat 450 up to 40, flat 600 up to 50, flat 800 up to 60, flat 1200 up to 70, flat 1500 up to 80, flat 1700 up to 90, flat 1900 up to 100, flat 2100 up to 120, flat 2300 up to 150, flat 2700 up to 200, flat 4800 up to 250, flat 5600 up to 300, flat 6600 beyond');
 -- Its forwarding is bandwidth in advance: 50 Mbps for 750, then 15 for each Mbps, up to 2 Gbps.
-INSERT INTO billing.plan_option (plan, option, unit, least, most, step, required, changes) VALUES ('dayu-bandwidth', 'bandwidth', 'Mbps', 50, 2000, 50, true, 'increase');
-INSERT INTO billing.plan_price (plan, options, currency, fee)
-SELECT 'dayu-bandwidth', jsonb_build_object('bandwidth', n), 'USD', 15 * n FROM generate_series(50, 2000, 50) n;
+INSERT INTO billing.plan_option (plan, option, unit, least, most, step, required, changes) VALUES ('dayu-bandwidth', 'bandwidth', 'Mbps', 50, 2000, 1, true, 'increase');
+INSERT INTO billing.plan_option_price (plan, option, currency, included, fee) VALUES ('dayu-bandwidth', 'bandwidth', 'USD', 50, 15);
 
 -- ==== SCDN: plans of up to 36 months, and two parallel metrics (C20) ===================================================
 -- 20 domains are included; up to 10 packs of 10 domains at 1000 a month are an option, and so end and renew with the plan;
 -- fewer packs give nothing back.  Of Gbps and QPS the higher band counts; the basic plan has no elastic protection.
 INSERT INTO billing.plan (plan, product, currency, fee, term, rank, max_terms) VALUES ('scdn-basic', 'scdn', 'CNY', 3800, '1 month', 1, 36), ('scdn-standard', 'scdn', 'CNY', 19680, '1 month', 2, 36);
-INSERT INTO billing.plan_option (plan, option, unit, least, most, step, required, changes) SELECT p, 'packs', '10 domains', 0, 10, 1, true, 'at once' FROM unnest(ARRAY['scdn-basic', 'scdn-standard']) p;
-INSERT INTO billing.plan_price (plan, options, currency, fee)
-SELECT p.plan, jsonb_build_object('packs', n), 'CNY', p.fee + 1000 * n FROM billing.plan p, generate_series(0, 10) n WHERE p.product = 'scdn';
+INSERT INTO billing.plan_option (plan, option, unit, least, most, step, required, changes) SELECT p, 'packs', '10 domains', 0, 10, 1, false, 'at once' FROM unnest(ARRAY['scdn-basic', 'scdn-standard']) p;
+INSERT INTO billing.plan_option_price (plan, option, currency, fee) SELECT p, 'packs', 'CNY', 1000 FROM unnest(ARRAY['scdn-basic', 'scdn-standard']) p;
 INSERT INTO billing.price (meter, plan, currency, counter, scope, greatest_of, tariff) VALUES
 	('attack', 'scdn-standard', 'CNY', 'day', 'resource', 'scdn elastic', 'volume: 0 up to 20, flat 1580 up to 30, flat 2780 up to 40, flat 3980 up to 50, flat 5180 up to 60, flat 8180 up to 70, flat 10180 up to 80, flat 11680 up to 100, flat 14680 up to 150, flat 16680 up to 200, flat 21680 beyond'),
 	('cc', 'scdn-standard', 'CNY', 'day', 'resource', 'scdn elastic', 'volume: 0 up to 60000, flat 1580 up to 100000, flat 2780 up to 130000, flat 3980 up to 160000, flat 5180 up to 200000, flat 8180 up to 230000, flat 10180 up to 260000, flat 11680 up to 300000, flat 14680 up to 450000, flat 16680 up to 600000, flat 21680 beyond'),

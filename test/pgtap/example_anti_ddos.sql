@@ -26,7 +26,9 @@ SELECT is(t.price('defense-ip', 'hong_kong', '{"base": 40, "network": "bgp", "by
 SELECT is(t.price('defense-ip', 'mainland', '{"base": 300, "network": "unicom", "by": "bandwidth"}'), 286600::numeric, 'C8: unicom, 300 Gbps');
 SELECT is(t.price('defense-ip', 'mainland', '{"base": 20, "network": "telecom", "by": "traffic"}', n), e, format('B3-9: %s months', n))
 FROM (VALUES (5, 68000.00), (6, 69360.00), (11, 127160.00), (12, 130560.00)) v(n, e);
-SELECT is(t.price('defense-ports', '', '{"ports": 75}'), 750::numeric, 'B3-11: 15 ports beyond the 60 that are free');
+SELECT is(t.price('defense-ip', 'mainland', '{"base": 20, "network": "telecom", "by": "traffic", "ports": 75}'), 13600 + 750::numeric, 'B3-11: 15 ports beyond the 60 that are free');
+SELECT is(t.price('pro-year', 'mainland', '{"rules": 71}', 12), 328000 + 12 * 1000::numeric, 'B3-11: Pro pays for each ten rules that are begun');
+SELECT is(t.price('dayu-bandwidth', '', '{"bandwidth": 51}'), 765::numeric, 'C16: 50 Mbps and one more');
 SELECT is(t.price('defense-packet', 'mainland', '{"base": 20, "protects": 1}'), 16600::numeric, 'C10: one address, 20 Gbps');
 SELECT is(t.price('defense-packet', 'mainland', '{"base": 20, "protects": 10}'), 44175::numeric, 'C12: ten addresses, 20 Gbps');
 SELECT is(t.price('defense-packet', 'overseas', '{"base": 10, "protects": 1}'), 47000::numeric, 'C10: overseas');
@@ -37,7 +39,7 @@ SELECT is(t.price('dayu-bandwidth', '', '{"bandwidth": 2000}'), 30000::numeric, 
 SELECT t.refuses($$SELECT t.price('defense-ip', 'mainland', '{"base": 300, "network": "mobile", "by": "traffic"}')$$, 'UB042', '300', 'B3-13: mobile ends at 200 Gbps');
 SELECT t.refuses($$SELECT t.price('defense-ip', 'mainland', '{"base": 20, "network": "carrier pigeon", "by": "traffic"}')$$, 'UB042', 'pigeon', 'B3-1: an unknown network');
 SELECT t.refuses($$SELECT t.price('defense-ip', 'mainland', '{"base": 30, "elastic": 20, "network": "bgp", "by": "traffic"}')$$, 'UB070', '20', 'B3-8: an elastic cap below the base');
-SELECT t.refuses($$SELECT t.price('defense-ports', '', '{"ports": 501}')$$, 'UB042', '501', 'B3-11: at most 500 ports');
+SELECT t.refuses($$SELECT t.price('defense-ip', 'mainland', '{"base": 20, "network": "telecom", "by": "traffic", "ports": 501}')$$, 'UB042', '501', 'B3-11: at most 500 ports');
 SELECT t.refuses($$SELECT t.price('defense-packet-5', 'mainland', '{}', 2)$$, 'UB041', '2', 'B3-9: a first purchase of 5 Gbps is for 3 months at least');
 SELECT t.refuses($$SELECT t.price('defense-packet-5-overseas', 'overseas', '{}', 5)$$, 'UB041', '5', 'B3-9: overseas for 6');
 SELECT t.refuses($$SELECT t.price('defense-packet-5-overseas', 'overseas', '{"elastic": 40}', 6)$$, 'UB042', '40', 'B3-9: with an elastic cap of 30 Gbps');
@@ -84,9 +86,11 @@ SELECT t.same($$SELECT c.resource, p.properties ->> 'line', sum(c.amount) FROM b
 	'B3-10: 300 GB at 0.8 and 0.4; by bandwidth 200 Mbps beyond the first 100 at 3 and 1.5; each line for itself');
 SELECT t.same('SELECT account_id, meter, quantity FROM billing.unrated_usage ORDER BY 1', $$VALUES (1, 'forward_traffic', 500), (6, 'attack', 90)$$, 'B3-10: a line without a price is kept, and seen; so is an attack on what is not in service');
 -- ports, by the day of the change
-SELECT billing.subscribe(1, 'defense-ports', 'ip', options => '{"ports": 62}', at => '2021-03-08 10:00+08') \g /dev/null
+SELECT billing.configure_subscription(1, t.sub(1), '{"ports": 62}', at => '2021-03-08 10:00+08') \g /dev/null
+SELECT is(t.last_order(1), 78.90, 'B3-11: two ports for 24 days: 100 x 24 / (365/12)');
 SELECT billing.configure_subscription(1, t.sub(1), '{"ports": 70}', at => '2021-03-24 10:00+08') \g /dev/null
-SELECT is(t.last_order(1), 197.26, 'B3-11: 8 more ports for 15 days: 400 x 15 / (365/12)');
+SELECT is(t.last_order(1), 105.21, 'B3-11: 8 more ports for 8 days');
+SELECT is(billing.configure_subscription(1, t.sub(1), '{"ports": null}', at => '2021-03-24 11:00+08'), NULL, 'B3-11: without them nothing comes back');
 -- elastic traffic
 SELECT billing.purchase_package(1, 'elastic-500GB', at => '2021-03-24 12:00+08') \g /dev/null
 SELECT t.hit(1, 300, '2021-03-25 0' || h || ':00', 'ip', 'elastic_traffic') FROM generate_series(1, 2) h;
@@ -115,7 +119,7 @@ SELECT is(t.last_order(10), 54666.67, 'B3-22, DD-06: renewed for two months: 328
 SELECT billing.set_subscription_auto_renew(10, t.sub(10), true, at => '2021-03-26 00:00+08') \g /dev/null
 SELECT t.same('SELECT term, paid_terms, paid_until FROM billing.subscriptions WHERE account_id = 10', $$VALUES (1, 14, '2022-05-26 00:00+08'::timestamptz)$$, 'B3-20: a term is a month, and so is its renewal');
 SELECT billing.subscribe(11, 'bgp-ip', 'ip', region => 'mainland', options => '{"base": 20, "elastic": 50}', at => '2021-03-26 00:00+08') \g /dev/null
-SELECT billing.subscribe(12, p, r, options => '{"packs": 0}', terms => 3, at => '2021-03-26 00:00+08') FROM (VALUES ('scdn-standard', 'ip'), ('scdn-basic', 'ip-2')) v(p, r) \g /dev/null
+SELECT billing.subscribe(12, p, r, terms => 3, at => '2021-03-26 00:00+08') FROM (VALUES ('scdn-standard', 'ip'), ('scdn-basic', 'ip-2')) v(p, r) \g /dev/null
 SELECT billing.subscribe(20, 'dayu-ip', 'ip', region => 'overseas', options => '{"base": 10, "elastic": 100}', at => '2021-03-26 00:00+08') \g /dev/null
 SELECT t.hit(n, q, '2021-03-' || d || ' 12:00') FROM generate_series(10, 11) n, (VALUES (45, 26), (40, 27), (20, 28), (15, 29)) v(q, d);
 SELECT t.hit(20, 55, '2021-03-26 12:00', region => 'overseas');
