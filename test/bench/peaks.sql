@@ -43,17 +43,50 @@ SELECT extract(epoch FROM clock_timestamp() - :'begun') * 1000 AS floor \gset
 SELECT format('%s charges, %s transfers, %s positions', :charges, :transfers, :positions);
 SELECT format('BENCH|a day of %s samples of %s instances|%s|%s|%s|<= 1.5', to_char(:usage, 'FM999,999,999'), to_char(:instances, 'FM999,999,999'),
 	round(:floor), round(:ours), round(:ours / :floor, 2));
+-- The same hour by hour, as usage is settled: what is left of the difference is ours.
+CREATE TABLE bare_peak (account_id bigint, meter text COLLATE "C", region text COLLATE "C", resource text COLLATE "C", quantity numeric, first_at timestamptz, last_at timestamptz,
+	PRIMARY KEY (account_id, meter, region, resource)) WITH (fillfactor = 70);
+CHECKPOINT;
+SELECT clock_timestamp() AS begun \gset
+DO $$
+DECLARE
+	hour timestamptz;
+BEGIN
+	FOR hour IN SELECT timestamptz '2026-01-01' + n * interval '1 hour' FROM generate_series(0, 23) n LOOP
+		INSERT INTO bare_peak AS p
+		SELECT account_id, meter, region, resource, max(quantity), min(event_time), max(event_time)
+		FROM billing.usage WHERE event_time >= hour AND event_time < hour + interval '1 hour' GROUP BY account_id, meter, region, resource
+		ON CONFLICT (account_id, meter, region, resource) DO UPDATE SET quantity = excluded.quantity, last_at = excluded.last_at
+		WHERE excluded.quantity > p.quantity;
+		COMMIT;
+	END LOOP;
+END $$;
+SELECT extract(epoch FROM clock_timestamp() - :'begun') * 1000 AS hourly \gset
+SELECT format('BENCH|beside 24 bare hours: GROUP BY and upsert|%s|%s|%s|', round(:hourly), round(:ours), round(:ours / :hourly, 2));
 SELECT 'BROKEN: not one charge for each instance' WHERE (SELECT sum(amount) FROM billing.charge)
 	<> (SELECT sum(billing.rate(p.tariff, m.quantity)) FROM billing.price p, (SELECT max(quantity) AS quantity FROM bare_usage GROUP BY resource) m);
 
--- an hour of others' samples, with and without one late sample of yesterday
-SELECT clock_timestamp() AS begun \gset
+-- Two hours without usage, with and without one late sample of yesterday, and how many pages of billing's tables and indexes
+-- that looks at: no more for a hundred times as many instances.
+CREATE FUNCTION pg_temp.pages() RETURNS bigint LANGUAGE plpgsql AS
+$$
+BEGIN
+	PERFORM pg_stat_clear_snapshot();
+	RETURN (SELECT sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read + idx_blks_hit, 0)) FROM pg_statio_user_tables WHERE schemaname = 'billing');
+END
+$$;
+SELECT pg_stat_force_next_flush();
+SELECT pg_temp.pages() AS pages, clock_timestamp() AS begun \gset
 CALL billing.run('2026-01-02 03:00');
-SELECT extract(epoch FROM clock_timestamp() - :'begun') * 1000 AS floor \gset
+SELECT extract(epoch FROM clock_timestamp() - :'begun') * 1000 AS floor, pg_stat_force_next_flush() \gset
+SELECT pg_temp.pages() - :pages AS floor_pages \gset
 INSERT INTO billing.usage (account_id, meter, resource, event_time, event_key, quantity) VALUES (2, 'peak', 'instance 1', '2026-01-01 12:02', 'late', 100);
-SELECT clock_timestamp() AS begun \gset
+SELECT pg_stat_force_next_flush();
+SELECT pg_temp.pages() AS pages, clock_timestamp() AS begun \gset
 CALL billing.run('2026-01-02 05:00');
-SELECT extract(epoch FROM clock_timestamp() - :'begun') * 1000 AS ours \gset
+SELECT extract(epoch FROM clock_timestamp() - :'begun') * 1000 AS ours, pg_stat_force_next_flush() \gset
+SELECT pg_temp.pages() - :pages AS ours_pages \gset
 SELECT format('BENCH|one late sample of a settled day|%s|%s||work of its own instance', round(:floor), round(:ours));
+SELECT format('BENCH|the same in pages, of %s of usage|%s|%s||', to_char(pg_total_relation_size('bare_usage') / 8192, 'FM999,999,999'), :floor_pages, :ours_pages);
 SELECT 'BROKEN: the late peak is not charged' WHERE NOT EXISTS (SELECT FROM billing.charge WHERE account_id = 2 AND resource = 'instance 1' GROUP BY account_id HAVING sum(amount) = 5000);
 SELECT format('BROKEN: %s', v) FROM billing.verify() v;
