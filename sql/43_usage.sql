@@ -69,24 +69,29 @@ AS $fn$ SELECT (properties OPERATOR(pg_catalog.@>) leaves_out) IS NOT TRUE $fn$;
 COMMENT ON FUNCTION billing._is_billed(jsonb, jsonb) IS 'is usage with these properties billed by a meter that leaves those out (NULL: none)?';
 
 -- not pinned: meant to be inlined
-CREATE FUNCTION billing._usage_of(the_cycle integer, account_from bigint, account_to bigint)
+CREATE FUNCTION billing._usage_in(the_cycle integer)
 	RETURNS TABLE (account_id bigint, meter text, region text, resource text, event_time timestamptz, event_key text, quantity numeric,
 		properties jsonb)
 LANGUAGE sql STABLE
 AS $fn$
-	-- IS NULL: a plan for any range does not look for a range of accounts, which is all of them then, but for an hour
 	SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties
 	FROM billing.usage u
 	WHERE billing._in_step(u.arrived, u.event_time)
 		AND u.event_time >= billing.cycle_start(the_cycle) AND u.event_time < billing.cycle_start(the_cycle + 1)
-		AND (u.account_id >= account_from OR account_from IS NULL) AND (u.account_id < account_to OR account_to IS NULL)
 	UNION ALL
 	SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties
 	FROM billing.usage u
 	WHERE NOT billing._in_step(u.arrived, u.event_time) AND billing.cycle_of(u.arrived, u.event_time) = the_cycle
 		AND u.event_time < billing.cycle_start(the_cycle + 1)
-		AND (u.account_id >= account_from OR account_from IS NULL) AND (u.account_id < account_to OR account_to IS NULL)
 $fn$;
+COMMENT ON FUNCTION billing._usage_in(integer) IS 'the usage that settles with a cycle';
+
+-- not pinned: meant to be inlined
+CREATE FUNCTION billing._usage_of(the_cycle integer, account_from bigint, account_to bigint)
+	RETURNS TABLE (account_id bigint, meter text, region text, resource text, event_time timestamptz, event_key text, quantity numeric,
+		properties jsonb)
+LANGUAGE sql STABLE
+AS $fn$ SELECT u.* FROM billing._usage_in(the_cycle) u WHERE u.account_id >= account_from AND u.account_id < account_to $fn$;
 COMMENT ON FUNCTION billing._usage_of(integer, bigint, bigint) IS 'the usage that settles with a cycle, of the accounts from account_from to before account_to';
 
 CREATE FUNCTION billing._next_used(from_cycle integer, until_cycle integer) RETURNS integer

@@ -62,17 +62,23 @@ BEGIN
 		SELECT u.account_id, u.meter COLLATE "C" AS meter, u.region COLLATE "C" AS region, u.resource COLLATE "C" AS resource,
 			sum(u.quantity) AS total, count(*) AS events,
 			max(u.quantity) AS peak, min(u.event_time) AS first_at, max(u.event_time) AS last_at
-		FROM billing._usage_of(the_cycle, account_from, account_to) u
-		WHERE (chosen IS NULL OR u.account_id = ANY (chosen))
+		-- IS NULL: a plan for any range does not look for a range of accounts, which is all of them then, but for an hour
+		FROM billing._usage_in(the_cycle) u
+		WHERE (u.account_id >= account_from OR account_from IS NULL) AND (u.account_id < account_to OR account_to IS NULL)
+			AND (chosen IS NULL OR u.account_id = ANY (chosen))
 			AND ((SELECT c.rules FROM clean c) IS NULL OR billing._is_billed(u.properties, (SELECT c.rules FROM clean c) -> u.meter))
 		GROUP BY 1, 2, 3, 4
+	), bound AS MATERIALIZED (
+		-- who has usage, so that one late row does not read all accounts of the range
+		SELECT CASE WHEN with_unrated THEN account_from ELSE min(f.account_id) END AS lowest, CASE WHEN with_unrated THEN account_to - 1 ELSE max(f.account_id) END AS highest
+		FROM found f
 	), holder AS NOT MATERIALIZED (
 		SELECT a.account_id, a.currency, a.time_zone, c.decimals, s.invoice_period
 		FROM billing.account a
 		JOIN billing.account_state s USING (account_id)
 		JOIN billing.currency c USING (currency)
-		WHERE a.account_id >= account_from AND a.account_id < account_to
-			AND s.account_id >= account_from AND s.account_id < account_to
+		WHERE a.account_id BETWEEN (SELECT b.lowest FROM bound b) AND (SELECT b.highest FROM bound b)
+			AND s.account_id BETWEEN (SELECT b.lowest FROM bound b) AND (SELECT b.highest FROM bound b)
 	), usable AS MATERIALIZED (
 		SELECT f.*, h.currency, h.time_zone, h.decimals, h.invoice_period, m.aggregation,
 			coalesce(o.account_id, 0) AS owner, billing.cycle_of(f.first_at) AS first_cycle, row_number() OVER () AS item,
@@ -147,9 +153,10 @@ BEGIN
 		FROM (SELECT u.account_id, u.meter COLLATE "C" AS meter, u.region COLLATE "C" AS region, u.resource COLLATE "C" AS resource,
 				u.event_time, u.event_key COLLATE "C" AS event_key, CASE k.aggregation WHEN 'count' THEN 1 ELSE u.quantity END AS quantity,
 				u.properties, false AS waited
-			FROM billing._usage_of(the_cycle, account_from, account_to) u
+			FROM billing._usage_in(the_cycle) u
 			JOIN known k USING (account_id, meter, region, resource)
-			WHERE EXISTS (SELECT FROM hard) AND u.account_id IN (SELECT h.account_id FROM hard h) AND k.deductible IS NOT NULL
+			WHERE EXISTS (SELECT FROM hard) AND (u.account_id >= account_from OR account_from IS NULL) AND (u.account_id < account_to OR account_to IS NULL)
+				AND u.account_id IN (SELECT h.account_id FROM hard h) AND k.deductible IS NOT NULL
 				AND billing._is_billed(u.properties, (SELECT c.rules FROM clean c) -> u.meter)
 			UNION ALL
 			SELECT w.account_id, w.meter, w.region, w.resource, w.event_time, w.event_key, w.quantity, w.properties, true
@@ -186,7 +193,7 @@ BEGIN
 			k.item IN (SELECT d.item FROM run d WHERE NOT d.by_event AND d.source IS NOT NULL) AS is_covered
 		FROM known k
 		LEFT JOIN based b ON by_base AND b.item = k.item
-		LEFT JOIN LATERAL billing._priced_term(k.account_id, k.resource, k.first_at, k.last_at) t ON by_plan
+		LEFT JOIN LATERAL (SELECT x.* FROM billing._priced_term(k.account_id, k.resource, k.first_at, k.last_at) x WHERE by_plan) t ON true
 		WHERE k.deductible IS NULL OR k.account_id NOT IN (SELECT w.account_id FROM way w)
 			OR k.account_id NOT IN (SELECT h.account_id FROM hard h) AND (by_whole OR k.item IN (SELECT d.item FROM run d WHERE NOT d.by_event AND d.source IS NULL))
 	), span AS MATERIALIZED (
@@ -221,10 +228,10 @@ BEGIN
 			CASE WHEN s.is_covered THEN 0 WHEN m.aggregation = 'count' THEN 1 ELSE u.quantity END AS quantity,
 			u.properties, false AS waited, NULL::numeric AS rest,
 			CASE WHEN NOT s.is_covered THEN 0 WHEN m.aggregation = 'count' THEN 1 ELSE u.quantity END AS covered
-		FROM billing._usage_of(the_cycle, account_from, account_to) u
+		FROM billing._usage_in(the_cycle) u
 		JOIN slow_group s USING (account_id, meter, region, resource)
 		LEFT JOIN billing.meter m USING (meter)
-		WHERE EXISTS (SELECT FROM slow_group)
+		WHERE EXISTS (SELECT FROM slow_group) AND (u.account_id >= account_from OR account_from IS NULL) AND (u.account_id < account_to OR account_to IS NULL)
 			AND billing._is_billed(u.properties, m.leaves_out)
 		UNION ALL
 		SELECT w.account_id, w.meter, w.region, w.resource, w.event_time, w.event_key, w.quantity, w.properties, true, w.rest, 0
@@ -463,7 +470,7 @@ BEGIN
 		UPDATE billing.account_state s
 		SET balance = s.balance - m.amount, unbilled = s.unbilled + m.amount
 		FROM moved m
-		WHERE s.account_id = m.account_id AND s.account_id >= account_from AND s.account_id < account_to
+		WHERE s.account_id = m.account_id AND s.account_id >= (SELECT min(m.account_id) FROM moved m) AND s.account_id <= (SELECT max(m.account_id) FROM moved m)
 		RETURNING s.account_id, s.balance, m.amount,
 			billing._turns(s.balance, s.credit_limit, s.unbilled, s.not_due, s.state, s.overdue_since, s.low_balance_at, s.low_since) AS turns
 	), booked AS (
@@ -619,6 +626,7 @@ COMMENT ON FUNCTION billing._waiting_accounts(integer, bigint, bigint, boolean) 
 CREATE FUNCTION billing._next_cycle(from_cycle integer, drained integer, account_from bigint, account_to bigint) RETURNS integer
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan
 AS $fn$
 -- Cycles without usage of these accounts are passed over: first to the next cycle that anybody used, then asking
 -- whether it was one of ours.
@@ -627,7 +635,8 @@ DECLARE
 BEGIN
 	LOOP
 		c := billing._next_used(c, drained);
-		EXIT WHEN c IS NULL OR EXISTS (SELECT FROM billing._usage_of(c, account_from, account_to));
+		EXIT WHEN c IS NULL OR account_from = -9223372036854775808 AND account_to = 9223372036854775807
+			OR EXISTS (SELECT FROM billing._usage_of(c, account_from, account_to));
 		c := c + 1;
 	END LOOP;
 	RETURN coalesce(c, drained);
