@@ -5,7 +5,6 @@ use FindBin;
 use lib $FindBin::RealBin;
 use Test::More;
 use IPC::Run;
-use Time::HiRes qw(usleep);
 use PostgreSQL::Test::Utils;
 use BillingNode;
 
