@@ -11,7 +11,7 @@ PG_CFLAGS   = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wno
 SQL_PARTS = $(addprefix sql/, 00_header.sql 10_types.sql 11_tariff.sql 12_lifecycle.sql 20_period.sql 21_meter.sql 22_term.sql \
 	23_waterfall.sql 24_renewal.sql 30_barrier.sql 31_install.sql 40_accounts.sql 41_ledger.sql 42_notice.sql 42_overdue.sql 42_resource.sql \
 	43_usage.sql 44_price.sql 45_condition.sql 46_order.sql 47_option_price.sql 47_peak.sql 47_subscription.sql 47_subscription_change.sql \
-	47_subscription_configure.sql 47_subscription_payment.sql 47_subscription_renew.sql 48_package.sql 49_cap.sql 49_deduction.sql \
+	47_subscription_configure.sql 47_subscription_payment.sql 47_subscription_renew.sql 48_package.sql 49_cap.sql 49_day.sql 49_deduction.sql \
 	49_renewal.sql 50_settle.sql 51_shards.sql 52_window.sql 53_invoice.sql 55_lifecycle.sql 55_lifecycle_package.sql \
 	55_lifecycle_subscription.sql 60_clock.sql 60_tick.sql 61_schedule.sql 70_explain.sql 70_explain_account.sql 70_explain_peak.sql \
 	70_explain_prepaid.sql 70_renewals.sql 71_verify.sql 71_verify_cap.sql 71_verify_lifecycle.sql 71_verify_package.sql 71_verify_peak.sql \

@@ -109,8 +109,8 @@ BEGIN
 	INSERT INTO billing.installation (version, start_at, settle_delay, usage_until)
 	VALUES (billing._extension_version(), start_at, settle_delay, first_month);
 	INSERT INTO billing.barrier (mark, cycle) VALUES ('watermark', start_cycle), ('drained', start_cycle);
-	INSERT INTO billing.shard (account_from, account_to, settled_through, timers_through)
-	VALUES (-9223372036854775808, 9223372036854775807, start_cycle, start_cycle);
+	INSERT INTO billing.shard (account_from, account_to, settled_through, timers_through, days_through)
+	VALUES (-9223372036854775808, 9223372036854775807, start_cycle, start_cycle, billing.cycle_start(start_cycle));
 	WHILE billing._make_partitions(false) LOOP
 	END LOOP;
 	PERFORM billing._create_views();

@@ -123,7 +123,8 @@ BEGIN
 	RETURN low;
 END
 $fn$;
-COMMENT ON FUNCTION billing._next_used(integer, integer) IS 'the first cycle from one to before another that usage settles with; NULL: none';
+COMMENT ON FUNCTION billing._next_used(integer, integer)
+	IS 'the first cycle from one to before another that usage settles with, but for what waits for the end of its day; NULL: none';
 
 CREATE FUNCTION billing._is_used(from_cycle integer, until_cycle integer) RETURNS boolean
 LANGUAGE plpgsql STABLE
@@ -134,11 +135,23 @@ DECLARE
 	-- once, not for each row that a block range is looked through for
 	since constant timestamptz := billing.cycle_start(from_cycle);
 	until constant timestamptz := billing.cycle_start(until_cycle);
+	-- the names that lie before, between and behind those of meters that are settled by the day, whose usage waits
+	waiting constant text[] := billing._day_meters();
+	name_from text COLLATE "C" := '';
 BEGIN
-	RETURN EXISTS (SELECT FROM billing.usage u WHERE billing._in_step(u.arrived, u.event_time) AND u.event_time >= since AND u.event_time < until);
+	FOR i IN 1 .. coalesce(cardinality(waiting), 0) LOOP
+		IF EXISTS (SELECT FROM billing.usage u WHERE billing._in_step(u.arrived, u.event_time) AND u.event_time >= since AND u.event_time < until
+			AND u.meter >= name_from AND u.meter < waiting[i]) THEN
+			RETURN true;
+		END IF;
+		name_from := waiting[i] || chr(1); -- the next there can be
+	END LOOP;
+	RETURN EXISTS (SELECT FROM billing.usage u WHERE billing._in_step(u.arrived, u.event_time) AND u.event_time >= since AND u.event_time < until
+		AND u.meter >= name_from);
 END
 $fn$;
-COMMENT ON FUNCTION billing._is_used(integer, integer) IS 'did usage that arrived in step happen from one cycle to before another?';
+COMMENT ON FUNCTION billing._is_used(integer, integer)
+	IS 'did usage that arrived in step, and does not wait for the end of its day, happen from one cycle to before another?';
 
 CREATE FUNCTION billing._summarize_usage() RETURNS void
 LANGUAGE plpgsql VOLATILE

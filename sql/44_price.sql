@@ -100,6 +100,12 @@ BEGIN
 	NEW.post := coalesce(NEW.post,
 		CASE WHEN billing.tariff_each(NEW.tariff) AND NEW.greatest_of = '' OR billing.tariff_model(NEW.tariff) = 'graduated' AND how IN ('sum', 'count')
 			AND (NEW.tariff::jsonb ->> 'min') IS NULL AND NEW.greatest_of = '' THEN 'cycle' ELSE 'counter' END);
+	IF (NEW.post <> 'counter' OR NEW.counter = 'hour') AND (SELECT m.settled_by FROM billing.meter m WHERE m.meter = NEW.meter) = 'day' THEN
+		RAISE EXCEPTION 'a price of meter "%" can not post by the %', NEW.meter, CASE NEW.counter WHEN 'hour' THEN NEW.counter ELSE NEW.post END USING
+			ERRCODE = 'invalid_parameter_value',
+			DETAIL = 'The meter is settled by the day, when what it measured is read.',
+			HINT = 'Leave post out and count by day, month or term; or take a meter that is settled by the hour.';
+	END IF;
 	IF NEW.greatest_of <> '' AND NEW.post <> 'counter' THEN
 		RAISE EXCEPTION 'a price of group "%" can not post with every cycle', NEW.greatest_of USING
 			ERRCODE = 'invalid_parameter_value',
@@ -141,7 +147,9 @@ BEGIN
 				OR EXISTS (SELECT FROM billing.package_offer o WHERE o.meter = OLD.meter)
 				OR EXISTS (SELECT FROM billing.package_coverage o WHERE o.meter = OLD.meter)
 				OR EXISTS (SELECT FROM billing.plan_allowance o WHERE o.meter = OLD.meter)
-				OR EXISTS (SELECT FROM billing.usage_cap c WHERE c.meter = OLD.meter);
+				OR EXISTS (SELECT FROM billing.usage_cap c WHERE c.meter = OLD.meter)
+				-- its usage of today waits for it
+				OR OLD.settled_by = 'day' AND (TG_OP = 'DELETE' OR NEW.meter <> OLD.meter OR NEW.settled_by <> 'day');
 		WHEN 'currency' THEN
 			what := format('currency "%s"', OLD.currency);
 			rated := EXISTS (SELECT FROM billing.account a WHERE a.currency = OLD.currency);
@@ -150,7 +158,7 @@ BEGIN
 		RAISE EXCEPTION '% can not be %', what, CASE TG_OP WHEN 'DELETE' THEN 'deleted' ELSE 'changed' END USING
 			ERRCODE = 'UB007',
 			DETAIL = CASE TG_TABLE_NAME WHEN 'price' THEN 'A price never changes; one that has rated usage can not be deleted either.'
-				WHEN 'meter' THEN 'It has prices, packages, allowances or caps.' ELSE 'Accounts have money in it.' END,
+				WHEN 'meter' THEN 'It has prices, packages, allowances or caps, or is settled by the day, and usage may wait for it.' ELSE 'Accounts have money in it.' END,
 			HINT = CASE TG_TABLE_NAME WHEN 'price' THEN 'Insert a new price with a later valid_from: it takes over from that instant. One that has rated nothing may be deleted.'
 				ELSE 'Insert a new row under another name.' END;
 	END IF;

@@ -34,19 +34,20 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
 	how text;
+	settled text;
 BEGIN
 	-- locked: a meter that is being changed is waited for, and one with a cap does not change
-	SELECT m.aggregation INTO how FROM billing.meter m WHERE m.meter = _check_cap.meter FOR SHARE;
+	SELECT m.aggregation, m.settled_by INTO how, settled FROM billing.meter m WHERE m.meter = _check_cap.meter FOR SHARE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'meter "%" does not exist', coalesce(meter, 'NULL') USING
 			ERRCODE = 'UB002',
 			DETAIL = 'A cap counts what a meter of the catalogue measures.',
 			HINT = 'SELECT meter FROM billing.meter;';
-	ELSIF how NOT IN ('sum', 'count', 'max') THEN
+	ELSIF how NOT IN ('sum', 'count', 'max') OR settled = 'day' THEN
 		RAISE EXCEPTION 'usage of meter "%" can not be capped', meter USING
 			ERRCODE = 'UB065',
-			DETAIL = format('Its aggregation is %s; caps count sums, events and peaks.', how),
-			HINT = 'Take a meter of aggregation sum, count or max.';
+			DETAIL = format('Its aggregation is %s, and it is settled by the %s; caps count sums, events and peaks, by the hour.', how, settled),
+			HINT = 'Take a meter of aggregation sum, count or max that is settled by the hour.';
 	ELSIF NOT (quantity > 0 AND quantity < 'Infinity') THEN
 		RAISE EXCEPTION 'a cap of % of meter "%" is not possible', quantity, meter USING
 			ERRCODE = 'UB064',

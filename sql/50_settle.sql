@@ -2,6 +2,8 @@
 --
 -- First of all usage runs down what is prepaid (sql/49_deduction.sql); what is left of it is rated.
 --
+-- Usage of a meter that is settled by the day waits for the end of a day (sql/49_day.sql).
+--
 -- What a meter leaves out comes into no group.  Where no meter does, the properties of a row are not looked at.
 --
 -- Groups of usage (account, meter, region, resource) that lie in one price and one counter period, from their
@@ -18,6 +20,7 @@
 --   amount        round(line_exact) - what was posted so far: so that charges add up to the rounded total
 
 CREATE FUNCTION billing._settle_pass(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean, chosen bigint[],
+	days billing.day_span,
 	OUT accounts bigint, OUT charges bigint, OUT renewing bigint[], OUT turned bigint[], OUT capped billing.usage_group[],
 	OUT used_sources text[], OUT used_of bigint[], OUT used_ids bigint[], OUT used_units numeric[])
 LANGUAGE plpgsql VOLATILE
@@ -44,6 +47,10 @@ DECLARE
 	carries boolean := EXISTS (SELECT FROM billing.price p WHERE p.counter_on_change = 'carry');
 	-- and so where no plan includes a base of a peak
 	by_base boolean := EXISTS (SELECT FROM billing.plan_allowance l JOIN billing.meter m USING (meter) WHERE m.aggregation = 'max');
+	-- scalars, which a plan takes as they are
+	day_meters text[] := (days).meters;
+	days_since timestamptz := (days).since;
+	days_until timestamptz := (days).until;
 BEGIN
 	-- where one range holds all there is, most cycles hold less work than a plan costs
 	IF account_from = -9223372036854775808 AND account_to = 9223372036854775807 THEN
@@ -64,23 +71,27 @@ BEGIN
 			max(u.quantity) AS peak, min(u.event_time) AS first_at, max(u.event_time) AS last_at
 		-- IS NULL: a plan for any range does not look for a range of accounts, which is all of them then, but for an hour
 		FROM billing._usage_in(the_cycle) u
-		WHERE (u.account_id >= account_from OR account_from IS NULL) AND (u.account_id < account_to OR account_to IS NULL)
+		WHERE (day_meters IS NULL OR u.meter <> ALL (day_meters) OR u.event_time < days_since) AND (u.account_id >= account_from OR account_from IS NULL) AND (u.account_id < account_to OR account_to IS NULL)
 			AND (chosen IS NULL OR u.account_id = ANY (chosen))
 			AND ((SELECT c.rules FROM clean c) IS NULL OR billing._is_billed(u.properties, (SELECT c.rules FROM clean c) -> u.meter))
 		GROUP BY 1, 2, 3, 4
+		UNION ALL
+		SELECT u.account_id, u.meter COLLATE "C", u.region COLLATE "C", u.resource COLLATE "C", NULL, u.events, u.peak, u.first_at, u.last_at
+		FROM billing._day_groups(the_cycle, account_from, account_to, day_meters, days_since, days_until) u
+		WHERE days_until IS NOT NULL AND (chosen IS NULL OR u.account_id = ANY (chosen))
 	), bound AS MATERIALIZED (
 		-- who has usage, so that one late row does not read all accounts of the range
 		SELECT CASE WHEN with_unrated THEN account_from ELSE min(f.account_id) END AS lowest, CASE WHEN with_unrated THEN account_to - 1 ELSE max(f.account_id) END AS highest
 		FROM found f
 	), holder AS NOT MATERIALIZED (
-		SELECT a.account_id, a.currency, a.time_zone, c.decimals, s.invoice_period
+		SELECT a.account_id, a.currency, a.time_zone, c.decimals, s.invoice_period, s.next_invoice_at
 		FROM billing.account a
 		JOIN billing.account_state s USING (account_id)
 		JOIN billing.currency c USING (currency)
 		WHERE a.account_id BETWEEN (SELECT b.lowest FROM bound b) AND (SELECT b.highest FROM bound b)
 			AND s.account_id BETWEEN (SELECT b.lowest FROM bound b) AND (SELECT b.highest FROM bound b)
 	), usable AS MATERIALIZED (
-		SELECT f.*, h.currency, h.time_zone, h.decimals, h.invoice_period, m.aggregation,
+		SELECT f.*, h.currency, h.time_zone, h.decimals, h.invoice_period, h.next_invoice_at, m.aggregation,
 			coalesce(o.account_id, 0) AS owner, billing.cycle_of(f.first_at) AS first_cycle, row_number() OVER () AS item,
 			CASE m.aggregation WHEN 'count' THEN f.events WHEN 'sum' THEN f.total END AS deductible
 		FROM found f
@@ -221,14 +232,15 @@ BEGIN
 			ON n.counter = 'term' AND n.owner = g.owner AND n.meter = g.meter AND n.region = g.region AND n.currency = g.currency AND n.plan = g.plan
 			AND g.first_at >= n.valid_from AND g.last_at < n.valid_until AND g.aggregation <> 'last'
 	), slow_group AS MATERIALIZED (
-		SELECT p.account_id, p.meter, p.region, p.resource, p.is_covered FROM placed p WHERE p.price_id IS NULL
+		-- a day's late usage may be one group, and this day's another
+		SELECT DISTINCT p.account_id, p.meter, p.region, p.resource, p.is_covered FROM placed p WHERE p.price_id IS NULL
 	), slow_row AS MATERIALIZED (
 		SELECT u.account_id, u.meter COLLATE "C" AS meter, u.region COLLATE "C" AS region, u.resource COLLATE "C" AS resource,
 			u.event_time, u.event_key COLLATE "C" AS event_key,
 			CASE WHEN s.is_covered THEN 0 WHEN m.aggregation = 'count' THEN 1 ELSE u.quantity END AS quantity,
 			u.properties, false AS waited, NULL::numeric AS rest,
 			CASE WHEN NOT s.is_covered THEN 0 WHEN m.aggregation = 'count' THEN 1 ELSE u.quantity END AS covered
-		FROM billing._usage_in(the_cycle) u
+		FROM billing._usage_due(the_cycle, day_meters, days_since, days_until) u
 		JOIN slow_group s USING (account_id, meter, region, resource)
 		LEFT JOIN billing.meter m USING (meter)
 		WHERE EXISTS (SELECT FROM slow_group) AND (u.account_id >= account_from OR account_from IS NULL) AND (u.account_id < account_to OR account_to IS NULL)
@@ -259,6 +271,7 @@ BEGIN
 		INSERT INTO billing.unrated (account_id, meter, event_key, event_time, cycle, quantity)
 		SELECT w.account_id, w.meter, w.event_key, w.event_time, the_cycle, w.rest FROM priced_row w
 		WHERE w.price_id IS NULL AND NOT w.waited AND w.covered = 0
+		ON CONFLICT DO NOTHING -- of a day: before it was read, its meter may have been unknown
 		RETURNING 1
 	), let_go AS (
 		DELETE FROM billing.unrated r
@@ -281,7 +294,7 @@ BEGIN
 			CASE f.aggregation WHEN 'max' THEN f.billed END AS peak, f.region, f.resource, f.meter, f.aggregation,
 			CASE WHEN billing._is_windowed(f.aggregation) THEN 0 WHEN f.is_covered THEN 0 ELSE coalesce(f.deductible, f.total) END AS added,
 			NULL::numeric AS last_value, CASE WHEN billing._is_windowed(f.aggregation) THEN 0::numeric END AS added_exact, f.post, f.period_end,
-			f.time_zone, f.decimals, f.invoice_period, CASE WHEN f.is_covered THEN f.deductible ELSE 0 END AS covered, f.is_over
+			f.time_zone, f.decimals, f.invoice_period, f.next_invoice_at, CASE WHEN f.is_covered THEN f.deductible ELSE 0 END AS covered, f.is_over
 		FROM placed f
 		-- a peak that is no higher than what its counter has seen changes nothing
 		LEFT JOIN LATERAL (SELECT true AS stands FROM billing.position o
@@ -295,7 +308,7 @@ BEGIN
 			CASE w.aggregation WHEN 'max' THEN w.peak END, w.region, w.resource, w.meter, w.aggregation,
 			CASE WHEN billing._is_windowed(w.aggregation) THEN 0 ELSE w.total END, w.last_value,
 			CASE WHEN billing._is_windowed(w.aggregation) THEN 0 ELSE w.each_added END, p.post, w.period_end,
-			h.time_zone, h.decimals, h.invoice_period, CASE p.tier_basis WHEN 'whole' THEN w.covered ELSE 0 END, w.is_over
+			h.time_zone, h.decimals, h.invoice_period, h.next_invoice_at, CASE p.tier_basis WHEN 'whole' THEN w.covered ELSE 0 END, w.is_over
 		FROM (SELECT r.account_id, r.meter, r.region, r.resource, r.aggregation, r.price_id, r.period_start, r.period_end,
 				sum(r.quantity) AS total, sum(r.covered) AS covered, bool_and(r.covered > 0) AS is_covered, max(r.billed) AS peak, bool_or(r.is_over) AS is_over, max(r.event_time) AS last_time,
 				(array_agg(r.event_key ORDER BY r.event_time DESC, r.event_key DESC))[1] AS last_key,
@@ -329,7 +342,7 @@ BEGIN
 		SELECT * FROM part
 		UNION ALL
 		SELECT c.account_id, c.line_id, c.period_start, c.counter_resource, c.price_id, 0, NULL, NULL, NULL, l.region, c.counter_resource, l.meter,
-			m.aggregation, 0, NULL, NULL, l.post, c.period_end, h.time_zone, h.decimals, h.invoice_period, 0, false
+			m.aggregation, 0, NULL, NULL, l.post, c.period_end, h.time_zone, h.decimals, h.invoice_period, h.next_invoice_at, 0, false
 		FROM chain c
 		JOIN billing.price_line l USING (line_id)
 		JOIN billing.meter m USING (meter)
@@ -406,7 +419,7 @@ BEGIN
 			ORDER BY r.price_id, r.branch > 0, r.last_time, r.last_key, r.peak, r.region, r.resource, r.branch ROWS UNBOUNDED PRECEDING)
 	), result AS MATERIALIZED (
 		SELECT m.account_id, m.line_id, m.period_start, m.counter_resource, m.price_id, m.region, m.resource, m.meter, m.period_end,
-			m.time_zone, m.invoice_period, m.quantity_to, m.quantity_to - m.quantity_from AS quantity,
+			m.time_zone, m.invoice_period, m.next_invoice_at, m.quantity_to, m.quantity_to - m.quantity_from AS quantity,
 			m.exact_to, m.exact_to - m.exact_from AS exact_amount, m.covered_to, m.is_free, m.kept_time, m.kept_key, m.last_of_counter, m.deferred, m.is_new,
 			-- a window that had closed is read again, a group compared again, as soon as this cycle is settled, before any other timer
 			CASE WHEN m.deferred THEN CASE WHEN m.period_end > billing.cycle_start(the_cycle) THEN m.period_end
@@ -459,7 +472,7 @@ BEGIN
 		UNION ALL
 		SELECT r.account_id, the_cycle, r.period_start, r.meter, r.region, r.resource, 'tariff', r.price_id,
 			r.quantity, NULL, r.exact_amount, r.amount,
-			greatest(r.invoice_period, CASE WHEN r.period_start > r.invoice_period
+			greatest(r.invoice_period, CASE WHEN r.period_start >= r.next_invoice_at
 				THEN (billing.period_of('month', r.period_start, r.time_zone)).period_start END)
 		FROM result r
 		WHERE r.quantity <> 0 OR r.exact_amount <> 0 OR r.amount <> 0
@@ -497,11 +510,11 @@ BEGIN
 	INTO accounts, charges, used_sources, used_of, used_ids, used_units, renewing, turned, capped;
 END
 $fn$;
-COMMENT ON FUNCTION billing._settle_pass(integer, bigint, bigint, boolean, bigint[])
+COMMENT ON FUNCTION billing._settle_pass(integer, bigint, bigint, boolean, bigint[], billing.day_span)
 	IS 'rates and books one cycle for the accounts from account_from to before account_to, or those of them that are chosen; unless they are, it leaves out and returns those in which a package may have to renew itself first (renewing). What follows from it is _settle_chosen()''s: accounts that turned, groups that caps count, units to take from what is prepaid';
 
-CREATE FUNCTION billing._settle_chosen(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean, chosen bigint[], at timestamptz,
-	OUT accounts bigint, OUT charges bigint, OUT renewing bigint[])
+CREATE FUNCTION billing._settle_chosen(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean, chosen bigint[],
+	days billing.day_span, at timestamptz, OUT accounts bigint, OUT charges bigint, OUT renewing bigint[])
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
@@ -509,7 +522,7 @@ DECLARE
 	done record;
 BEGIN
 	PERFORM billing._reopen_levels(the_cycle, account_from, account_to, with_unrated);
-	done := billing._settle_pass(the_cycle, account_from, account_to, with_unrated, chosen);
+	done := billing._settle_pass(the_cycle, account_from, account_to, with_unrated, chosen, days);
 	accounts := done.accounts;
 	charges := done.charges;
 	renewing := done.renewing;
@@ -524,10 +537,10 @@ BEGIN
 	END IF;
 END
 $fn$;
-COMMENT ON FUNCTION billing._settle_chosen(integer, bigint, bigint, boolean, bigint[], timestamptz)
+COMMENT ON FUNCTION billing._settle_chosen(integer, bigint, bigint, boolean, bigint[], billing.day_span, timestamptz)
 	IS 'settles one cycle for the accounts from account_from to before account_to, or those of them that are chosen, and does what follows; returns those that have to renew first';
 
-CREATE FUNCTION billing._settle_accounts(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean, at timestamptz,
+CREATE FUNCTION billing._settle_accounts(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean, days billing.day_span, at timestamptz,
 	OUT accounts bigint, OUT charges bigint)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -539,12 +552,12 @@ DECLARE
 BEGIN
 	-- renewals take the money that is there before the cycle's charges do, plans before packages
 	PERFORM billing._renew_subscriptions(account_from, account_to, billing.cycle_start(the_cycle + 1) - interval '1 microsecond', at);
-	first := billing._settle_chosen(the_cycle, account_from, account_to, with_unrated, NULL, at);
+	first := billing._settle_chosen(the_cycle, account_from, account_to, with_unrated, NULL, days, at);
 	accounts := first.accounts;
 	charges := first.charges;
 	IF first.renewing IS NOT NULL THEN
 		PERFORM billing._renew_within(the_cycle, first.renewing, at);
-		second := billing._settle_chosen(the_cycle, account_from, account_to, with_unrated, first.renewing, at);
+		second := billing._settle_chosen(the_cycle, account_from, account_to, with_unrated, first.renewing, days, at);
 		accounts := accounts + second.accounts;
 		charges := charges + second.charges;
 	END IF;
@@ -552,10 +565,10 @@ BEGIN
 	PERFORM billing._count_new_caps(the_cycle, account_from, account_to, at);
 END
 $fn$;
-COMMENT ON FUNCTION billing._settle_accounts(integer, bigint, bigint, boolean, timestamptz)
+COMMENT ON FUNCTION billing._settle_accounts(integer, bigint, bigint, boolean, billing.day_span, timestamptz)
 	IS 'settles one cycle for the accounts from account_from to before account_to; with_unrated tries what could not be rated before';
 
-CREATE FUNCTION billing._settle_range(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean, at timestamptz)
+CREATE FUNCTION billing._settle_range(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean, days billing.day_span, at timestamptz)
 	RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -569,7 +582,7 @@ DECLARE
 	broken text;
 BEGIN
 	BEGIN
-		done := billing._settle_accounts(the_cycle, account_from, account_to, with_unrated, at);
+		done := billing._settle_accounts(the_cycle, account_from, account_to, with_unrated, days, at);
 		IF done.accounts > 0 OR done.charges > 0 THEN
 			INSERT INTO billing.settlement (cycle, account_from, account_to, accounts, charges, settled_at, took)
 			VALUES (the_cycle, _settle_range.account_from, _settle_range.account_to, done.accounts, done.charges,
@@ -586,7 +599,7 @@ BEGIN
 		-- while it was deducted from: the range is tried without it.
 		IF broken NOT IN ('rated_price_price_id_fkey', 'package_refunded_is_unused') THEN
 			waiting := ARRAY(SELECT w.account_id
-				FROM billing._waiting_accounts(the_cycle, account_from, account_to, with_unrated) w LIMIT 2);
+				FROM billing._waiting_accounts(the_cycle, account_from, account_to, with_unrated, days) w LIMIT 2);
 		END IF;
 		IF cardinality(waiting) = 0 THEN
 			RAISE;
@@ -597,31 +610,32 @@ BEGIN
 		END IF;
 	END;
 	IF waiting IS NULL THEN
-		PERFORM billing._settle_range(the_cycle, account_from, account_to, with_unrated, at);
+		PERFORM billing._settle_range(the_cycle, account_from, account_to, with_unrated, days, at);
 		RETURN;
 	END IF;
 	SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY u.account_id) INTO middle
-	FROM billing._waiting_accounts(the_cycle, account_from, account_to, with_unrated) u;
-	PERFORM billing._settle_range(the_cycle, account_from, middle + 1, with_unrated, at);
-	PERFORM billing._settle_range(the_cycle, middle + 1, account_to, with_unrated, at);
+	FROM billing._waiting_accounts(the_cycle, account_from, account_to, with_unrated, days) u;
+	PERFORM billing._settle_range(the_cycle, account_from, middle + 1, with_unrated, days, at);
+	PERFORM billing._settle_range(the_cycle, middle + 1, account_to, with_unrated, days, at);
 END
 $fn$;
-COMMENT ON FUNCTION billing._settle_range(integer, bigint, bigint, boolean, timestamptz)
+COMMENT ON FUNCTION billing._settle_range(integer, bigint, bigint, boolean, billing.day_span, timestamptz)
 	IS 'settles one cycle of a range and puts the accounts that fail into quarantine';
 
-CREATE FUNCTION billing._waiting_accounts(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean)
+CREATE FUNCTION billing._waiting_accounts(the_cycle integer, account_from bigint, account_to bigint, with_unrated boolean, days billing.day_span)
 	RETURNS TABLE (account_id bigint)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 	SELECT w.account_id FROM (
-		SELECT u.account_id FROM billing._usage_of(the_cycle, account_from, account_to) u
+		SELECT u.account_id FROM billing._usage_due(the_cycle, (days).meters, (days).since, (days).until) u
+		WHERE u.account_id >= account_from AND u.account_id < account_to
 		UNION
 		SELECT r.account_id FROM billing.unrated r
 		WHERE with_unrated AND r.account_id >= account_from AND r.account_id < account_to) w
 	WHERE NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = w.account_id)
 $fn$;
-COMMENT ON FUNCTION billing._waiting_accounts(integer, bigint, bigint, boolean) IS 'accounts of a range with something to settle in a cycle';
+COMMENT ON FUNCTION billing._waiting_accounts(integer, bigint, bigint, boolean, billing.day_span) IS 'accounts of a range with something to settle in a cycle';
 
 CREATE FUNCTION billing._next_cycle(from_cycle integer, drained integer, account_from bigint, account_to bigint) RETURNS integer
 LANGUAGE plpgsql STABLE

@@ -42,8 +42,8 @@ BEGIN
 		SELECT n.account_id AS account_from, lead(n.account_id, 1, s.account_to) OVER (ORDER BY n.account_id) AS account_to
 		FROM numbered n WHERE n.n % size = 0 AND n.n > 0
 	), rest AS (
-		INSERT INTO billing.shard (account_from, account_to, settled_through, timers_through, retry)
-		SELECT e.account_from, e.account_to, s.settled_through, s.timers_through, s.retry FROM edge e
+		INSERT INTO billing.shard (account_from, account_to, settled_through, timers_through, days_through, retry)
+		SELECT e.account_from, e.account_to, s.settled_through, s.timers_through, s.days_through, s.retry FROM edge e
 	)
 	UPDATE billing.shard h SET account_to = (SELECT min(e.account_from) FROM edge e) WHERE h.shard = s.shard;
 	RETURN true;
@@ -147,7 +147,9 @@ BEGIN
 				EXIT WHEN timer IS NULL;
 				PERFORM billing._run_timers(q.account_id, q.account_id + 1, timer, at);
 			END LOOP;
-			PERFORM billing._settle_accounts(c, q.account_id, q.account_id + 1, true, at);
+			-- of meters that are settled by the day, what has waited for this cycle: a day has 25 hours at most
+			PERFORM billing._settle_accounts(c, q.account_id, q.account_id + 1, true, ROW(billing._day_meters(),
+				billing.cycle_start(c - 26), least(billing.cycle_start(c + 1), s.days_through)), at);
 		END LOOP;
 		DELETE FROM billing.quarantine w WHERE w.account_id = q.account_id;
 		-- the timers that it has missed since its last cycle are looked for at once
@@ -173,6 +175,7 @@ DECLARE
 	c integer;
 	timer timestamptz;
 	s billing.shard;
+	days billing.day_span;
 BEGIN
 	IF billing._mark_retries() OR billing._retry_quarantine(at) THEN
 		RETURN true;
@@ -188,6 +191,11 @@ BEGIN
 		-- of the only shard, any usage is its own
 		WHEN s.account_from = -9223372036854775808 AND s.account_to = 9223372036854775807 THEN coalesce(billing._next_used(s.settled_through, drained), drained)
 		ELSE billing._next_cycle(s.settled_through, drained, s.account_from, s.account_to) END;
+	-- once, for all that follows: a meter that comes to be meanwhile is settled by the hour this time
+	days := ROW(billing._day_meters(), s.days_through, NULL);
+	IF (days).meters IS NOT NULL THEN
+		c := least(c, billing.cycle_of(billing._next_day_end(billing.cycle_start(s.settled_through)) - interval '1 microsecond'));
+	END IF;
 	timer := billing._next_timer(s.account_from, s.account_to, billing.cycle_start(c));
 	IF timer IS NOT NULL THEN
 		PERFORM billing._run_timers(s.account_from, s.account_to, timer, at);
@@ -197,12 +205,14 @@ BEGIN
 		IF billing._split_shard(s.shard) THEN
 			RETURN true;
 		END IF;
-		PERFORM billing._settle_range(c, s.account_from, s.account_to, s.retry, at);
+		days := billing._day_span(c, (days).meters, s.days_through);
+		PERFORM billing._settle_range(c, s.account_from, s.account_to, s.retry, days, at);
 		c := c + 1;
 		timer := billing._next_timer(s.account_from, s.account_to, billing.cycle_start(c));
 	END IF;
 	UPDATE billing.shard h
-	SET settled_through = c, timers_through = CASE WHEN timer IS NULL THEN c ELSE h.timers_through END, retry = false
+	SET settled_through = c, timers_through = CASE WHEN timer IS NULL THEN c ELSE h.timers_through END, retry = false,
+		days_through = CASE WHEN (days).meters IS NULL THEN billing.cycle_start(c) ELSE coalesce((days).until, h.days_through) END
 	WHERE h.shard = s.shard;
 	RETURN true;
 END

@@ -60,7 +60,7 @@ BEGIN
 		SELECT d.*, sum(d.exact_amount) OVER line AS line_exact, sum(d.posted_amount) OVER line AS line_posted, max(d.price_id) OVER line AS last_price
 		FROM part d WINDOW line AS (PARTITION BY d.account_id, d.line_id, d.period_start, d.resource)
 	), step AS MATERIALIZED (
-		SELECT d.account_id, d.line_id, d.period_start, d.resource, d.price_id, l.meter, l.region, s.invoice_period, a.time_zone,
+		SELECT d.account_id, d.line_id, d.period_start, d.resource, d.price_id, l.meter, l.region, s.invoice_period, s.next_invoice_at, a.time_zone,
 			d.quantity, d.exact_amount, d.added, d.added_exact,
 			-- of a group the highest is charged; of equal ones the first
 			CASE WHEN d.price_id <> d.last_price THEN 0
@@ -83,7 +83,7 @@ BEGIN
 			quantity, exact_amount, amount, invoice_period)
 		SELECT t.account_id, billing.cycle_of(timer - interval '1 microsecond'), t.period_start, t.meter, t.region,
 			t.resource, 'tariff', t.price_id, t.added, t.added_exact, t.amount,
-			greatest(t.invoice_period, (billing.period_of('month', t.period_start, t.time_zone)).period_start)
+			greatest(t.invoice_period, CASE WHEN t.period_start >= t.next_invoice_at THEN (billing.period_of('month', t.period_start, t.time_zone)).period_start END)
 		FROM step t WHERE t.amount <> 0 OR t.added <> 0 OR t.added_exact <> 0
 	), wallet AS (
 		UPDATE billing.account_state s

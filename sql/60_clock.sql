@@ -36,6 +36,7 @@ BEGIN
 	CROSS JOIN billing.installation i
 	CROSS JOIN LATERAL (VALUES
 		(billing._next_used(b.cycle, billing.cycle_of(until) + 1)),
+		(CASE WHEN billing._day_meters() IS NOT NULL THEN billing.cycle_of(billing._next_day_end(billing.cycle_start(b.cycle)) - interval '1 microsecond') END),
 		((SELECT billing.cycle_of(min(p.closes_at) - interval '1 microsecond') FROM billing.position p
 		  WHERE p.closes_at > billing.cycle_start(b.cycle))),
 		((SELECT billing.cycle_of(min(s.next_invoice_at) - interval '1 microsecond') FROM billing.account_state s

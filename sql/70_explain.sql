@@ -62,7 +62,8 @@ BEGIN
 	CROSS JOIN LATERAL billing._counter_period(l.counter, c.account_id, c.resource, c.period_start, a.time_zone) t
 	LEFT JOIN billing.usage u ON u.account_id = c.account_id AND u.meter = c.meter AND u.region = c.region AND u.resource = c.resource
 		AND billing._is_billed(u.properties, m.leaves_out)
-		AND billing.cycle_of(u.arrived, u.event_time) = c.cycle AND u.event_time >= t.period_start AND u.event_time < t.period_end
+		AND (billing.cycle_of(u.arrived, u.event_time) = c.cycle OR m.settled_by = 'day' AND billing.cycle_of(u.arrived, u.event_time) < c.cycle)
+		AND u.event_time >= t.period_start AND u.event_time < t.period_end
 		AND billing._price_at(u.account_id, u.meter, u.region, u.resource, c.currency, u.properties, u.event_time, a.time_zone) = p.price_id
 	WHERE m.meter = c.meter AND a.account_id = c.account_id
 	GROUP BY m.aggregation, m.by_valid_days, m.valid_above;

@@ -119,7 +119,8 @@ SET jit = off
 AS $fn$
 	-- Settled usage is what charges and positions were made of; what could not be rated is in unrated; nothing is in neither.
 	WITH settled AS MATERIALIZED (
-		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, m.aggregation,
+		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, m.aggregation, m.settled_by,
+			coalesce(m.settled_by = 'day' AND u.event_time >= h.days_through, false) AS is_waiting,
 			a.account_id IS NOT NULL AS has_account, CASE m.aggregation WHEN 'count' THEN 1 ELSE u.quantity END - coalesce(w.quantity, 0) AS counted
 		FROM billing.usage u
 		LEFT JOIN billing.unrated w USING (account_id, meter, event_key, event_time)
@@ -143,9 +144,10 @@ AS $fn$
 		ON c.account_id = u.account_id AND c.meter = u.meter AND c.region = u.region AND c.resource = u.resource
 	WHERE coalesce(u.quantity, 0) <> coalesce(c.quantity, 0)
 	UNION ALL
+	-- of what waits for the end of its day, some may have been read: a price came, or an account left quarantine
 	SELECT 'usage and positions', coalesce(u.account_id, o.account_id),
 		format('%s: usage (%s, %s), positions (%s, %s)', coalesce(u.meter, o.meter), u.peak, u.last_at, o.peak, o.last_at)
-	FROM (SELECT s.account_id, s.meter, CASE s.aggregation WHEN 'max' THEN max(s.quantity) END AS peak,
+	FROM (SELECT s.account_id, s.meter, CASE s.aggregation WHEN 'max' THEN max(s.quantity) FILTER (WHERE NOT s.is_waiting) END AS peak, max(s.quantity) FILTER (WHERE s.settled_by = 'day') AS highest,
 			CASE s.aggregation WHEN 'last' THEN max(s.event_time) END AS last_at
 		FROM settled s WHERE s.aggregation IN ('max', 'last') AND (s.account_id, s.meter) NOT IN (SELECT * FROM peak) GROUP BY s.account_id, s.meter, s.aggregation) u
 	FULL JOIN (SELECT o.account_id, l.meter, CASE m.aggregation WHEN 'max' THEN max(o.quantity) END AS peak,
@@ -153,7 +155,7 @@ AS $fn$
 		FROM billing.position o JOIN billing.price_line l USING (line_id) JOIN billing.meter m USING (meter)
 		WHERE m.aggregation IN ('max', 'last') AND (o.account_id, l.meter) NOT IN (SELECT * FROM peak) GROUP BY o.account_id, l.meter, m.aggregation) o
 		ON o.account_id = u.account_id AND o.meter = u.meter
-	WHERE (u.peak, u.last_at) IS DISTINCT FROM (o.peak, o.last_at)
+	WHERE (u.peak, u.last_at) IS DISTINCT FROM (o.peak, o.last_at) AND (o.peak BETWEEN coalesce(u.peak, o.peak) AND u.highest) IS NOT TRUE
 	UNION ALL
 	SELECT 'window', w.account_id, format('line %s, period %s, price %s: position (%s, %s), usage says %s', w.line_id, w.period_start, w.price_id, o.quantity, o.exact_amount,
 		CASE WHEN w.is_empty THEN 'nothing' ELSE w.quantity::text END)
@@ -193,7 +195,7 @@ AS $fn$
 		AND u.event_key = o.last_event_key AND u.event_time = o.last_event_time AND u.quantity = o.quantity)
 	UNION ALL
 	SELECT 'usage lost', s.account_id, format('%s %s of %s was passed over', s.meter, s.event_key, s.event_time)
-	FROM settled s WHERE s.aggregation IS NULL OR NOT s.has_account
+	FROM settled s WHERE s.aggregation IS NULL OR NOT s.has_account AND NOT s.is_waiting
 	UNION ALL
 	SELECT 'usage lost', u.account_id, format('%s %s of %s waits for the cycle of %s', u.meter, u.event_key, u.event_time, billing.cycle_start(u.arrived))
 	FROM billing.usage u WHERE u.arrived > (SELECT b.cycle FROM billing.barrier b WHERE b.mark = 'watermark')

@@ -22,7 +22,8 @@ BEGIN
 			FROM billing.position o JOIN billing.price_line k USING (line_id) GROUP BY o.account_id, k.meter) l USING (account_id, meter)
 		GROUP BY h.account_id, h.meter
 	), event AS MATERIALIZED (
-		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, s.counter, s.scope, a.time_zone
+		SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, s.counter, s.scope, a.time_zone,
+			m.settled_by = 'day' AND u.event_time >= h.days_through AS is_waiting
 		FROM billing.usage u
 		JOIN shape s USING (account_id, meter)
 		JOIN billing.account a USING (account_id)
@@ -44,7 +45,8 @@ BEGIN
 		CROSS JOIN LATERAL billing.period_of(k.counter, billing.cycle_start(k.hour), k.time_zone) p
 	), used AS (
 		SELECT j.account_id, j.meter, CASE WHEN j.event_time >= p.period_end THEN p.period_end ELSE p.period_start END AS period_start,
-			CASE j.scope WHEN 'resource' THEN j.resource ELSE '' END AS resource, max(j.billed) AS peak, bool_or(j.is_over) AS is_over
+			CASE j.scope WHEN 'resource' THEN j.resource ELSE '' END AS resource, max(j.billed) FILTER (WHERE NOT j.is_waiting) AS peak, bool_or(j.is_over) FILTER (WHERE NOT j.is_waiting) AS is_over,
+			max(j.billed) FILTER (WHERE j.is_waiting) AS waiting
 		FROM judged j
 		LEFT JOIN period p ON p.counter = j.counter AND p.time_zone = j.time_zone AND p.hour = billing.cycle_of(j.event_time)
 		GROUP BY 1, 2, 3, 4
@@ -60,6 +62,8 @@ BEGIN
 	FULL JOIN stood o ON o.account_id = u.account_id AND o.meter = u.meter AND coalesce(o.period_start, '-infinity') = coalesce(u.period_start, '-infinity')
 		AND o.resource = u.resource
 	WHERE (u.peak, u.is_over) IS DISTINCT FROM (o.peak, o.is_over)
+		-- of what waits for the end of its day, some may have been read
+		AND (o.peak BETWEEN coalesce(u.peak, o.peak) AND greatest(u.peak, u.waiting) AND u.waiting IS NOT NULL) IS NOT TRUE
 		-- a term that was bought after its beginning covers usage that may have been rated without it
 		AND NOT EXISTS (SELECT FROM rule r WHERE r.account_id = coalesce(u.account_id, o.account_id) AND r.meter = coalesce(u.meter, o.meter)
 			AND r.known_at > r.valid_from AND r.known_at > coalesce(u.period_start, o.period_start, '-infinity')

@@ -9,6 +9,7 @@ CREATE TABLE billing.account (
 	payment_terms interval CHECK (payment_terms BETWEEN interval '0' AND interval '10 years'),
 	opened_at timestamptz NOT NULL
 );
+CREATE INDEX account_time_zone ON billing.account (time_zone);
 COMMENT ON TABLE billing.account IS 'a customer''s account; billing.open_account() writes it';
 COMMENT ON COLUMN billing.account.account_id IS 'yours, or the next number; 0 stands for everyone in the catalogue';
 COMMENT ON COLUMN billing.account.name IS 'shown on invoices';

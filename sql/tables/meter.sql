@@ -13,8 +13,10 @@ CREATE TABLE billing.meter (
 	unique_property text,
 	time_unit text NOT NULL DEFAULT 'hour'
 		CONSTRAINT meter_time_unit_is_known CHECK (time_unit IN ('second', 'minute', 'hour', 'day', 'period', 'highest')),
+	settled_by text NOT NULL DEFAULT 'hour' CONSTRAINT meter_settled_by_is_hour_or_day CHECK (settled_by IN ('hour', 'day')),
 	leaves_out jsonb CONSTRAINT meter_leaves_out_is_an_object_that_names_something CHECK (jsonb_typeof(leaves_out) = 'object' AND leaves_out <> '{}'),
-	CONSTRAINT meter_by_valid_days_is_a_percentile_or_a_peak_mean CHECK (NOT by_valid_days OR aggregation IN ('percentile', 'peak_mean'))
+	CONSTRAINT meter_by_valid_days_is_a_percentile_or_a_peak_mean CHECK (NOT by_valid_days OR aggregation IN ('percentile', 'peak_mean')),
+	CONSTRAINT meter_settled_by_the_day_is_a_max CHECK (settled_by = 'hour' OR aggregation = 'max')
 );
 COMMENT ON TABLE billing.meter IS 'catalogue: what is measured';
 COMMENT ON COLUMN billing.meter.meter IS 'name of the meter';
@@ -29,6 +31,8 @@ COMMENT ON COLUMN billing.meter.valid_above IS 'of percentile and peak_mean: a d
 COMMENT ON COLUMN billing.meter.day_peak IS 'of peak_mean: which of its samples is a day''s peak, counted from the highest; 0 on a day that has fewer';
 COMMENT ON COLUMN billing.meter.unique_property IS 'of unique: the property whose different values are counted; NULL: the different resources';
 COMMENT ON COLUMN billing.meter.time_unit IS 'of time_weighted: the quantity is level times seconds, divided by one of these, a day being 24 hours; period: by the counter period, so that it is the mean level; highest: no time at all, but the highest level of each region and resource that holds in the period, added up';
+COMMENT ON COLUMN billing.meter.settled_by
+	IS 'hour: its usage is settled with the hour in which it happened; day, for max: once, when a day ends, so that a day of samples costs no more than to read it; until then billing.usage_by_day shows it. Its prices post when their counter of a day, a month or a term closes';
 COMMENT ON COLUMN billing.meter.leaves_out
 	IS 'usage whose properties hold all of these is never billed, such as {"attack": true}: it is kept, and shown by billing.unbilled_usage; NULL: nothing is left out';
 

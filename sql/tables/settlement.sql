@@ -4,6 +4,7 @@ CREATE TABLE billing.shard (
 	account_to bigint NOT NULL,
 	settled_through integer NOT NULL,
 	timers_through integer NOT NULL,
+	days_through timestamptz NOT NULL,
 	retry boolean NOT NULL DEFAULT false,
 	CHECK (account_from < account_to)
 );
@@ -13,6 +14,7 @@ COMMENT ON COLUMN billing.shard.account_from IS 'first account of the range';
 COMMENT ON COLUMN billing.shard.account_to IS 'first account behind the range';
 COMMENT ON COLUMN billing.shard.settled_through IS 'every cycle below this one is settled';
 COMMENT ON COLUMN billing.shard.timers_through IS 'every closing of a counter and every invoice that was due up to the start of this cycle is done';
+COMMENT ON COLUMN billing.shard.days_through IS 'usage of before that is settled also of meters that are settled by the day';
 COMMENT ON COLUMN billing.shard.retry IS 'the catalogue has changed: the next settlement tries the unrated usage again';
 
 CREATE TABLE billing.quarantine (

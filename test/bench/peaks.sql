@@ -4,7 +4,7 @@
 \set QUIET on
 SET synchronous_commit = off;
 SELECT billing.install(start => '2026-01-01');
-INSERT INTO billing.meter (meter, unit, aggregation) VALUES ('peak', 'Gbps', 'max');
+INSERT INTO billing.meter (meter, unit, aggregation, settled_by) VALUES ('peak', 'Gbps', 'max', 'day');
 INSERT INTO billing.price (meter, currency, tariff, counter, post, scope) VALUES
 	('peak', 'USD', 'volume: flat 800 up to 10, flat 1200 up to 20, flat 2200 up to 30, flat 5000 beyond', 'day', 'counter', 'resource');
 SELECT :usage / 288 AS instances, greatest(1, :usage / 2880) AS accounts \gset

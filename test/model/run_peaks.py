@@ -53,7 +53,7 @@ def days(since, until, zone):
 
 
 class Plan:
-    def __init__(self, rng, n):
+    def __init__(self, rng, n, by_day):
         self.name = f"plan {n}"
         self.mode = rng.choice(["subtract", "threshold"])
         self.base = rng.choice([None, None, F(rng.randint(5, 50), 2)])       # a number of the plan, or the option
@@ -62,7 +62,7 @@ class Plan:
         self.changes = rng.choice(["after charge", "after charge", "at once", "next day"])
         self.fees = {b: F(rng.randint(0, 100 * b), 10) for b in BASES}
         self.share, self.ends, self.rounding = rng.choice(["term", "365/12"]), rng.choice(["one end", "both ends"]), rng.choice(["half up", "down"])
-        self.counter, self.scope = rng.choice(["day", "day", "day", "hour"]), rng.choice(["resource", "resource", "account"])
+        self.counter, self.scope = rng.choice(["day", "day", "month"] if by_day else ["day", "day", "day", "hour"]), rng.choice(["resource", "resource", "account"])
         self.lower = rng.random() < 0.4
         self.bounds = sorted(rng.sample([5, 10, 15, 20, 30, 40, 50, 60, 80, 100], rng.randint(1, 5)))
         self.flats = [F(0) if i == 0 and rng.random() < 0.3 else F(rng.randint(1, 10**6), 100) for i in range(len(self.bounds) + 1)]
@@ -114,8 +114,9 @@ class World:
     def __init__(self, seed, accounts, events, rounds):
         rng = self.rng = random.Random(f"peaks {seed}")
         self.start = datetime(rng.choice([2019, 2023]), rng.choice([2, 3, 9, 10]), 20, tzinfo=UTC)
-        self.plans = [Plan(rng, n) for n in range(1, rng.randint(2, 4) + 1)]
-        self.outside = Plan(rng, 0) if rng.random() < 0.5 else None             # the price of who has no plan
+        self.by_day = rng.random() < 0.5                                       # is the meter settled by the day?
+        self.plans = [Plan(rng, n, self.by_day) for n in range(1, rng.randint(2, 4) + 1)]
+        self.outside = Plan(rng, 0, self.by_day) if rng.random() < 0.5 else None             # the price of who has no plan
         self.zones = {a: rng.choice(ZONES) for a in range(1, accounts + 1)}
         self.subs = []
         for a, zone in self.zones.items():
@@ -255,7 +256,7 @@ class Model:
 
 
 def catalogue(world):
-    sql = ["INSERT INTO billing.meter (meter, unit, aggregation) VALUES ('attack', 'Gbps', 'max');"]
+    sql = [f"INSERT INTO billing.meter (meter, unit, aggregation, settled_by) VALUES ('attack', 'Gbps', 'max', '{'day' if world.by_day else 'hour'}');"]
     for p in world.plans:
         sql.append("INSERT INTO billing.plan (plan, product, currency, fee, term, change_share, change_days, change_rounding) VALUES "
                    f"('{p.name}', 'p', 'USD', 0, '1 month', '{p.share}', '{p.ends}', '{p.rounding}');")
@@ -301,7 +302,7 @@ def play(world, rng):
         if rng.random() < 0.2:
             sql.append("SELECT 1 / (NOT EXISTS (SELECT FROM billing.verify()))::integer;")
         psql("\n".join(sql))
-    psql(f"CALL billing.run('{world.clocks[-1] + timedelta(days=4)}')")
+    psql(f"CALL billing.run('{world.clocks[-1] + timedelta(days=35)}')")
 
 
 def compare(world, model):
@@ -329,7 +330,7 @@ def compare(world, model):
 
 
 def main():
-    seeds = [int(s) for s in sys.argv[1:]] or list(range(1, 61 if LONG else 4))
+    seeds = [int(s) for s in sys.argv[1:]] or list(range(1, 61 if LONG else 5))
     failed = 0
     for seed in seeds:
         world = World(seed, accounts=25 if LONG else 10, events=3000 if LONG else 500, rounds=12 if LONG else 8)
@@ -337,7 +338,7 @@ def main():
         play(world, random.Random(seed))
         wrong, positions = compare(world, model)
         failed += bool(wrong)
-        print(f"{'not ok' if wrong else 'ok'} - seed {seed}: {len(positions)} positions, {sum(map(len, world.calls))} changes, "
+        print(f"{'not ok' if wrong else 'ok'} - seed {seed}: settled by the {'day' if world.by_day else 'hour'}, {len(positions)} positions, {sum(map(len, world.calls))} changes, "
               f"{sum(len(s.spans) > 1 for s in world.subs)} of {len(world.subs)} subscriptions changed, {sum(e == 0 and q > 0 for q, e in positions.values())} free",
               *wrong[:8], sep="\n#   ", flush=True)
     return 1 if failed else 0
