@@ -76,7 +76,7 @@ BEGIN
 			AND ((SELECT c.rules FROM clean c) IS NULL OR billing._is_billed(u.properties, (SELECT c.rules FROM clean c) -> u.meter))
 		GROUP BY 1, 2, 3, 4
 		UNION ALL
-		SELECT u.account_id, u.meter COLLATE "C", u.region COLLATE "C", u.resource COLLATE "C", NULL, u.events, u.peak, u.first_at, u.last_at
+		SELECT u.account_id, u.meter COLLATE "C", u.region COLLATE "C", u.resource COLLATE "C", NULL, NULL, u.peak, u.first_at, u.last_at
 		FROM billing._day_groups(the_cycle, account_from, account_to, day_meters, days_since, days_until) u
 		WHERE days_until IS NOT NULL AND (chosen IS NULL OR u.account_id = ANY (chosen))
 	), bound AS MATERIALIZED (
@@ -410,7 +410,8 @@ BEGIN
 		JOIN billing.price p USING (price_id)
 		CROSS JOIN LATERAL (SELECT coalesce(c.stepped_from, c.quantity_to - c.added) AS quantity_from) q
 	), summed AS (
-		SELECT r.*, r.post = 'counter' AND (r.period_end > billing.cycle_start(the_cycle)
+		-- a counter that closes with the cycle is posted with it, in front of the timers of that instant
+		SELECT r.*, r.post = 'counter' AND (r.period_end > billing.cycle_start(the_cycle) AND r.period_end <> billing.cycle_start(the_cycle + 1)
 				OR billing._is_windowed(r.aggregation) OR r.greatest_of <> '') AS deferred,
 			r.old_line_exact + sum(r.exact_to - r.exact_from) OVER line AS line_exact,
 			row_number() OVER line = 1 AS first_of_line, lead(r.line_id) OVER line IS NULL AS last_of_line

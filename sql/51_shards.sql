@@ -99,7 +99,8 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 BEGIN
-	-- a renewal is placed before the end that it moves; an invoice holds all that the instant has brought
+	-- counters first, as those are that settling closes; a renewal before the end that it moves; an invoice holds all that the instant has brought
+	PERFORM billing._close_positions(account_from, account_to, timer, at);
 	PERFORM billing._expire_vouchers(account_from, account_to, timer);
 	-- Inside a cycle the plans that are due in it come before its packages, as where it is settled: who else has usage
 	-- in it must not decide what an account's money goes to.
@@ -107,7 +108,6 @@ BEGIN
 		THEN billing.cycle_start(billing.cycle_of(timer) + 1) - interval '1 microsecond' ELSE timer END, at);
 	PERFORM billing._turn_packages(account_from, account_to, timer);
 	PERFORM billing._end_subscriptions(account_from, account_to, timer, at);
-	PERFORM billing._close_positions(account_from, account_to, timer, at);
 	PERFORM billing._make_invoices(account_from, account_to, timer, at);
 END
 $fn$;
