@@ -87,6 +87,7 @@ COMMENT ON FUNCTION billing.acknowledge_notice(bigint, bigint, timestamptz)
 CREATE FUNCTION billing._announce_notices() RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET enable_bitmapscan = off	-- for one row of many
 AS $fn$
 BEGIN
 	IF EXISTS (SELECT FROM billing.notice n WHERE n.acknowledged_at IS NULL AND n.claimed_at IS NULL) THEN

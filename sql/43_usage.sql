@@ -69,7 +69,7 @@ AS $fn$ SELECT (properties OPERATOR(pg_catalog.@>) leaves_out) IS NOT TRUE $fn$;
 COMMENT ON FUNCTION billing._is_billed(jsonb, jsonb) IS 'is usage with these properties billed by a meter that leaves those out (NULL: none)?';
 
 -- not pinned: meant to be inlined
-CREATE FUNCTION billing._usage_in(the_cycle integer)
+CREATE FUNCTION billing._usage_in(the_cycle integer, starts timestamptz, ends timestamptz, late_since timestamptz)
 	RETURNS TABLE (account_id bigint, meter text, region text, resource text, event_time timestamptz, event_key text, quantity numeric,
 		properties jsonb)
 LANGUAGE sql STABLE
@@ -77,21 +77,35 @@ AS $fn$
 	SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties
 	FROM billing.usage u
 	WHERE billing._in_step(u.arrived, u.event_time)
-		AND u.event_time >= billing.cycle_start(the_cycle) AND u.event_time < billing.cycle_start(the_cycle + 1)
+		AND u.event_time >= starts AND u.event_time < ends
 	UNION ALL
 	SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties
 	FROM billing.usage u
 	WHERE NOT billing._in_step(u.arrived, u.event_time) AND billing.cycle_of(u.arrived, u.event_time) = the_cycle
-		AND u.event_time < billing.cycle_start(the_cycle + 1)
+		AND u.event_time >= late_since AND u.event_time < ends
 $fn$;
-COMMENT ON FUNCTION billing._usage_in(integer) IS 'the usage that settles with a cycle';
+COMMENT ON FUNCTION billing._usage_in(integer, timestamptz, timestamptz, timestamptz)
+	IS 'the usage that settles with a cycle, which starts and ends when its caller says, who does not ask for each row; what of it came out of step is looked for in the months from an instant on (billing._late_since())';
+
+CREATE FUNCTION billing._late_since(the_cycle integer) RETURNS timestamptz
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $fn$
+BEGIN
+	RETURN coalesce((SELECT min(u.event_time) FROM billing.usage u
+		WHERE NOT billing._in_step(u.arrived, u.event_time) AND billing.cycle_of(u.arrived, u.event_time) = the_cycle), 'infinity');
+END
+$fn$;
+COMMENT ON FUNCTION billing._late_since(integer)
+	IS 'the first event that settles with a cycle and came out of step, so that of years of months only some are looked into; infinity: none did';
 
 -- not pinned: meant to be inlined
 CREATE FUNCTION billing._usage_of(the_cycle integer, account_from bigint, account_to bigint)
 	RETURNS TABLE (account_id bigint, meter text, region text, resource text, event_time timestamptz, event_key text, quantity numeric,
 		properties jsonb)
 LANGUAGE sql STABLE
-AS $fn$ SELECT u.* FROM billing._usage_in(the_cycle) u WHERE u.account_id >= account_from AND u.account_id < account_to $fn$;
+AS $fn$ SELECT u.* FROM billing._usage_in(the_cycle, billing.cycle_start(the_cycle), billing.cycle_start(the_cycle + 1), '-infinity') u WHERE u.account_id >= account_from AND u.account_id < account_to $fn$;
 COMMENT ON FUNCTION billing._usage_of(integer, bigint, bigint) IS 'the usage that settles with a cycle, of the accounts from account_from to before account_to';
 
 CREATE FUNCTION billing._next_used(from_cycle integer, until_cycle integer) RETURNS integer
@@ -129,7 +143,9 @@ COMMENT ON FUNCTION billing._next_used(integer, integer)
 CREATE FUNCTION billing._is_used(from_cycle integer, until_cycle integer) RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 SET enable_seqscan = off	-- what there is may lie at a table's end
+SET plan_cache_mode = force_custom_plan	-- of the months that are asked for
 AS $fn$
 DECLARE
 	-- once, not for each row that a block range is looked through for

@@ -31,14 +31,17 @@ $fn$;
 COMMENT ON FUNCTION billing._check_option_price() IS 'trigger: raises 22023 for a price by the piece of an option that is no number, and for an option that would be paid by the piece and by a row of billing.plan_price';
 
 CREATE FUNCTION billing._option_fees(plan text, region text, options jsonb, currency text, at timestamptz) RETURNS numeric
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+BEGIN
+	RETURN (
 	SELECT coalesce(sum(ceil(greatest(billing._number_of(_option_fees.options, p.option) - p.included, 0) / p.block) * p.fee), 0)
 	FROM (SELECT DISTINCT ON (r.option) r.option, r.included, r.block, r.fee FROM billing.plan_option_price r
 		WHERE r.plan = _option_fees.plan AND r.currency = _option_fees.currency AND r.region IN (_option_fees.region, '')
 			AND _option_fees.options ? r.option AND r.valid_from <= _option_fees.at
-		ORDER BY r.option, r.region <> '' DESC, r.valid_from DESC) p
+		ORDER BY r.option, r.region <> '' DESC, r.valid_from DESC) p);
+END
 $fn$;
 COMMENT ON FUNCTION billing._option_fees(text, text, jsonb, text, timestamptz) IS 'what options that are priced by the piece add to the fee of one term of one piece';
 

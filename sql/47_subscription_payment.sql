@@ -2,9 +2,10 @@
 -- (sql/72_revenue.sql).
 
 CREATE FUNCTION billing._keep_payments(account_id bigint, subscription_id bigint, order_id bigint) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+BEGIN
 	-- what the terms have more than was paid for them before
 	INSERT INTO billing.subscription_payment (account_id, subscription_id, term, order_id, list_price, money, voucher_amount, paid_from)
 	SELECT t.account_id, t.subscription_id, t.term, o.order_id, t.list_price - coalesce(p.list_price, 0), t.money - coalesce(p.money, 0),
@@ -17,7 +18,8 @@ AS $fn$
 		WHERE x.account_id = t.account_id AND x.subscription_id = t.subscription_id AND x.term = t.term) p ON true
 	WHERE o.account_id = _keep_payments.account_id AND o.order_id = _keep_payments.order_id
 		AND t.account_id = _keep_payments.account_id AND t.subscription_id = _keep_payments.subscription_id
-		AND (t.order_id = o.order_id OR (t.list_price, t.money, t.voucher_amount) <> (p.list_price, p.money, p.voucher_amount))
+		AND (t.order_id = o.order_id OR (t.list_price, t.money, t.voucher_amount) <> (p.list_price, p.money, p.voucher_amount));
+END
 $fn$;
 COMMENT ON FUNCTION billing._keep_payments(bigint, bigint, bigint)
 	IS 'after an order has added to what was paid for terms: writes down how much of it is for which term, and from when on; an upgrade counts from its own instant';

@@ -104,7 +104,11 @@ COMMENT ON FUNCTION billing.renew_subscription(bigint, bigint, integer, text, te
 CREATE FUNCTION billing._renew_subscriptions(account_from bigint, account_to bigint, until timestamptz, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 SET timezone = 'UTC'	-- instants among the facts
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off	-- by the index of timers, as in _next_timer()
+SET enable_bitmapscan = off
 AS $fn$
 DECLARE
 	instant timestamptz;
@@ -114,7 +118,6 @@ BEGIN
 	-- Instant by instant, one by one: the money of one may be missing for the next, and what a renewal makes due in turn is found again.
 	LOOP
 		SELECT min(w.renew_at) INTO instant FROM billing.subscription w
-		-- by the index of timers, as in _next_timer()
 		WHERE w.renew_at <= _renew_subscriptions.until AND int8range(account_from, account_to) @> w.account_id
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = w.account_id));
 		EXIT WHEN instant IS NULL;
@@ -167,6 +170,8 @@ COMMENT ON FUNCTION billing._retry_renewals(bigint, timestamptz) IS 'money came 
 CREATE FUNCTION billing._end_subscriptions(account_from bigint, account_to bigint, timer timestamptz, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
+SET enable_bitmapscan = off	-- the first rows of a timer's index, as in _next_timer()
 SET timezone = 'UTC'	-- instants among the facts
 AS $fn$
 DECLARE
@@ -180,6 +185,9 @@ BEGIN
 			AND s.account_id >= account_from AND s.account_id < account_to)
 		AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = a.account_id))
 	ORDER BY a.account_id FOR NO KEY UPDATE;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
 
 	WITH ended AS (
 		UPDATE billing.subscription s

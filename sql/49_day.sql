@@ -18,10 +18,14 @@ COMMENT ON COLUMN billing.day_span.since IS 'their usage of before is settled as
 COMMENT ON COLUMN billing.day_span.until IS 'their usage from since to before this is settled with the cycle; NULL: no day ends in it, and theirs waits';
 
 CREATE FUNCTION billing._day_meters() RETURNS text[]
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 SET jit = off	-- whoever asks may have no use for sequential scans, which makes it look dear
-AS $fn$ SELECT array_agg(m.meter ORDER BY m.meter COLLATE "C") FROM billing.meter m WHERE m.settled_by = 'day' $fn$;
+AS $fn$
+BEGIN
+	RETURN (SELECT array_agg(m.meter ORDER BY m.meter COLLATE "C") FROM billing.meter m WHERE m.settled_by = 'day');
+END
+$fn$;
 COMMENT ON FUNCTION billing._day_meters() IS 'the meters that are settled by the day; NULL: none';
 
 CREATE FUNCTION billing._next_day_end(after timestamptz) RETURNS timestamptz
@@ -62,20 +66,20 @@ COMMENT ON FUNCTION billing._day_span(integer, text[], timestamptz)
 	IS 'what settling a cycle reads of meters that are settled by the day, where they are settled up to an instant: all up to the last day that ends in it';
 
 -- not pinned: meant to be inlined
-CREATE FUNCTION billing._usage_due(the_cycle integer, meters text[], since timestamptz, until timestamptz)
+CREATE FUNCTION billing._usage_due(the_cycle integer, starts timestamptz, ends timestamptz, late_since timestamptz, meters text[], since timestamptz, until timestamptz)
 	RETURNS TABLE (account_id bigint, meter text, region text, resource text, event_time timestamptz, event_key text, quantity numeric,
 		properties jsonb)
 LANGUAGE sql STABLE
 AS $fn$
 	SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties
-	FROM billing._usage_in(the_cycle) u
+	FROM billing._usage_in(the_cycle, starts, ends, late_since) u
 	WHERE meters IS NULL OR u.meter <> ALL (meters) OR u.event_time < since
 	UNION ALL
 	SELECT u.account_id, u.meter, u.region, u.resource, u.event_time, u.event_key, u.quantity, u.properties
 	FROM billing.usage u
 	WHERE u.event_time >= since AND u.event_time < until AND u.meter = ANY (meters) AND u.arrived <= the_cycle
 $fn$;
-COMMENT ON FUNCTION billing._usage_due(integer, text[], timestamptz, timestamptz)
+COMMENT ON FUNCTION billing._usage_due(integer, timestamptz, timestamptz, timestamptz, text[], timestamptz, timestamptz)
 	IS 'the usage that settles with a cycle: that of the cycle itself, but for meters that are settled by the day, and theirs from one instant to another (billing.day_span)';
 
 CREATE FUNCTION billing._day_groups(the_cycle integer, account_from bigint, account_to bigint, meters text[], since timestamptz, until timestamptz)

@@ -33,39 +33,45 @@ AS $fn$
 $fn$;
 COMMENT ON FUNCTION billing._suspended_times(bigint) IS 'when an account was suspended; NULL: never';
 
+-- Who is asked for is a range of accounts, or, where they are few, an array (chosen): two branches of which the executor runs one.
+
 -- not pinned: meant to be inlined
-CREATE FUNCTION billing._package_scopes(account_from bigint, account_to bigint)
+CREATE FUNCTION billing._package_scopes(account_from bigint, account_to bigint, chosen bigint[])
 	RETURNS TABLE (account_id bigint, package_id bigint, meter text, region text, resource text, factor numeric, bound_at timestamptz,
 		valid_from timestamptz, valid_until timestamptz, size numeric, used numeric, priority integer, requires_plan text[])
 LANGUAGE sql STABLE
 AS $fn$
 	SELECT p.account_id, p.package_id, coalesce(c.meter, p.meter), nullif(coalesce(nullif(p.region, ''), c.region), ''), r.resource,
 		coalesce(c.factor, 1), r.bound_at, p.valid_from, p.valid_until, p.size, p.used, p.priority, p.requires_plan
-	FROM billing.package p
+	FROM (SELECT * FROM billing.package x WHERE chosen IS NULL AND x.account_id >= account_from AND x.account_id < account_to
+		UNION ALL SELECT * FROM billing.package x WHERE x.account_id = ANY (chosen)) p
 	LEFT JOIN billing.package_coverage c ON c.offer = p.offer
-	LEFT JOIN billing.package_resource r ON r.account_id = p.account_id AND r.package_id = p.package_id
-	WHERE p.account_id >= account_from AND p.account_id < account_to AND p.state <> 'refunded'
+	LEFT JOIN (SELECT * FROM billing.package_resource x WHERE chosen IS NULL AND x.account_id >= account_from AND x.account_id < account_to
+		UNION ALL SELECT * FROM billing.package_resource x WHERE x.account_id = ANY (chosen)) r ON r.account_id = p.account_id AND r.package_id = p.package_id
+	WHERE p.state <> 'refunded'
 		AND (p.max_resources IS NULL OR r.resource IS NOT NULL)
 		-- a package of one region does not use what its offer says about another
 		AND (p.region = '' OR coalesce(c.region, '') IN ('', p.region))
 		AND NOT (c.region = '' AND p.region <> '' AND EXISTS (SELECT FROM billing.package_coverage n
 			WHERE n.offer = p.offer AND n.meter = c.meter AND n.region = p.region))
 $fn$;
-COMMENT ON FUNCTION billing._package_scopes(bigint, bigint)
-	IS 'what the packages of a range of accounts cover, whenever it was: meter, region (NULL: any), resource (NULL: any), and how much of the package one unit takes';
+COMMENT ON FUNCTION billing._package_scopes(bigint, bigint, bigint[])
+	IS 'what the packages of a range of accounts, or of those that are chosen, cover, whenever it was: meter, region (NULL: any), resource (NULL: any), and how much of the package one unit takes';
 
 CREATE FUNCTION billing._deduction_ways(account_from bigint, account_to bigint, chosen bigint[], since timestamptz, until timestamptz)
 	RETURNS TABLE (account_id bigint, ways billing.deduction_way[])
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
-SET plan_cache_mode = force_custom_plan
+SET plan_cache_mode = force_custom_plan	-- a plan for any range takes ranges for small; but see below
 SET enable_nestloop = off
 SET enable_mergejoin = off
 AS $fn$
 #variable_conflict use_column
 BEGIN
-	IF NOT EXISTS (SELECT FROM billing.allowance a WHERE a.account_id >= account_from AND a.account_id < account_to)
+	IF chosen IS NOT NULL THEN
+		PERFORM set_config('plan_cache_mode', 'force_generic_plan', true); -- to plan would take longer than to do it
+	ELSIF NOT EXISTS (SELECT FROM billing.allowance a WHERE a.account_id >= account_from AND a.account_id < account_to)
 		AND NOT EXISTS (SELECT FROM billing.package p WHERE p.account_id >= account_from AND p.account_id < account_to)
 	THEN
 		RETURN;
@@ -75,29 +81,30 @@ BEGIN
 		SELECT a.account_id, 'allowance' AS source, a.allowance_id AS source_id, a.size - a.used AS remaining, a.meter, nullif(a.region, '') AS region,
 			a.resource, 1::numeric AS factor, a.valid_from, a.valid_until, a.valid_until AS ends, a.size, 2147483648 AS rank, NULL::text[] AS plans,
 			a.subscription_id
-		FROM billing.allowance a
-		WHERE a.account_id >= account_from AND a.account_id < account_to AND a.used < a.size
-			AND a.valid_until > _deduction_ways.since AND a.valid_from <= _deduction_ways.until
-			AND (chosen IS NULL OR a.account_id = ANY (chosen))
+		FROM (SELECT * FROM billing.allowance x WHERE chosen IS NULL AND x.account_id >= account_from AND x.account_id < account_to
+			UNION ALL SELECT * FROM billing.allowance x WHERE x.account_id = ANY (chosen)) a
+		WHERE a.used < a.size AND a.valid_until > _deduction_ways.since AND a.valid_from <= _deduction_ways.until
 		UNION ALL
 		SELECT p.account_id, 'package', p.package_id, p.size - p.used, p.meter, p.region, p.resource, p.factor,
 			greatest(p.valid_from, p.bound_at), p.valid_until, p.valid_until, p.size, p.priority, p.requires_plan, NULL
-		FROM billing._package_scopes(account_from, account_to) p
+		FROM billing._package_scopes(account_from, account_to, chosen) p
 		WHERE p.used < p.size AND p.valid_until > _deduction_ways.since AND p.valid_from <= _deduction_ways.until
-			AND (chosen IS NULL OR p.account_id = ANY (chosen))
 	), suspended AS MATERIALIZED (
 		SELECT k.account_id, billing._suspended_times(k.account_id) AS times
-		FROM (SELECT DISTINCT x.account_id FROM billing.suspension x WHERE x.account_id >= account_from AND x.account_id < account_to) k
+		FROM (SELECT DISTINCT x.account_id FROM billing.suspension x WHERE x.account_id >= account_from AND x.account_id < account_to
+			AND (chosen IS NULL OR x.account_id = ANY (chosen))) k
 	), paused AS MATERIALIZED (
 		SELECT x.account_id, x.subscription_id, range_agg(tstzrange(x.paused_from, x.paused_until)) AS times
-		FROM billing.subscription_pause x WHERE x.account_id >= account_from AND x.account_id < account_to
+		FROM billing.subscription_pause x WHERE x.account_id >= account_from AND x.account_id < account_to AND (chosen IS NULL OR x.account_id = ANY (chosen))
 		GROUP BY x.account_id, x.subscription_id
 	), planned AS MATERIALIZED (
 		-- plans that last over all of the time that is asked for: there is nothing to cut (a subscription has a column `since`)
 		SELECT t.account_id, array_agg(DISTINCT t.plan) AS plans
-		FROM billing.subscription_term t JOIN billing.subscription s USING (account_id, subscription_id)
-		WHERE t.account_id >= account_from AND t.account_id < account_to
-			AND t.term_start <= _deduction_ways.since AND least(t.term_end, s.ended_at) > _deduction_ways.until
+		FROM (SELECT * FROM billing.subscription_term x WHERE chosen IS NULL AND x.account_id >= account_from AND x.account_id < account_to
+			UNION ALL SELECT * FROM billing.subscription_term x WHERE x.account_id = ANY (chosen)) t
+		JOIN (SELECT * FROM billing.subscription x WHERE chosen IS NULL AND x.account_id >= account_from AND x.account_id < account_to
+			UNION ALL SELECT * FROM billing.subscription x WHERE x.account_id = ANY (chosen)) s USING (account_id, subscription_id)
+		WHERE t.term_start <= _deduction_ways.since AND least(t.term_end, s.ended_at) > _deduction_ways.until
 			AND EXISTS (SELECT FROM source x WHERE x.plans IS NOT NULL)
 			AND NOT EXISTS (SELECT FROM paused x WHERE x.account_id = t.account_id AND x.subscription_id = t.subscription_id)
 		GROUP BY t.account_id
@@ -132,6 +139,11 @@ COMMENT ON FUNCTION billing._deduction_ways(bigint, bigint, bigint[], timestampt
 CREATE FUNCTION billing._use_prepaid(sources text[], accounts bigint[], ids bigint[], amounts numeric[], at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off	-- each row is named: what lies beside it, of years, is not read
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $fn$
 DECLARE
 	used_up_of bigint[];

@@ -4,31 +4,41 @@
 -- usage, settling renews first, so that the rest of the cycle runs into the new package (_renew_within); else the timer of
 -- its end does (_end_packages).
 
-CREATE FUNCTION billing._renewable_packages(account_from bigint, account_to bigint)
+CREATE FUNCTION billing._renewable_packages(account_from bigint, account_to bigint, chosen bigint[])
 	RETURNS TABLE (account_id bigint, package_id bigint, valid_from timestamptz, valid_until timestamptz, auto_renew boolean, is_used_up boolean,
 		remaining numeric)
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 SET enable_nestloop = on	-- settling, which calls it, has it off
+SET plan_cache_mode = force_generic_plan
 AS $fn$
+#variable_conflict use_column
+BEGIN
 	-- of one that is renewed at its end only, it does not matter what is used
-	SELECT p.account_id, p.package_id, p.valid_from, p.valid_until, p.auto_renew, p.used = p.size AND p.auto_renew_on <> 'expiry',
+	RETURN QUERY SELECT p.account_id, p.package_id, p.valid_from, p.valid_until, p.auto_renew, p.used = p.size AND p.auto_renew_on <> 'expiry',
 		CASE p.auto_renew_on WHEN 'expiry' THEN 'Infinity' ELSE p.size - p.used END
 	FROM billing.package p
 	WHERE p.account_id >= account_from AND p.account_id < account_to AND p.auto_renew AND p.state <> 'refunded'
+		AND (chosen IS NULL OR p.account_id = ANY (chosen))
 	UNION
 	SELECT p.account_id, p.package_id, p.valid_from, p.valid_until, p.auto_renew, p.used = p.size, p.size - p.used
 	FROM billing.package n JOIN billing.package p ON p.account_id = n.account_id AND p.package_id = n.renews
 	WHERE n.account_id >= account_from AND n.account_id < account_to AND n.state = 'pending' AND p.state <> 'refunded'
+		AND (chosen IS NULL OR n.account_id = ANY (chosen));
+END
 $fn$;
-COMMENT ON FUNCTION billing._renewable_packages(bigint, bigint) IS 'packages of a range of accounts from which another one takes over: they renew themselves, or a successor is ordered';
+COMMENT ON FUNCTION billing._renewable_packages(bigint, bigint, bigint[])
+	IS 'packages of a range of accounts, or those of them that are chosen, from which another one takes over: they renew themselves, or a successor is ordered';
 
 CREATE FUNCTION billing._renewal_triggers(the_cycle integer, accounts bigint[])
 	RETURNS TABLE (account_id bigint, package_id bigint, cause text, trigger_at timestamptz)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
-SET plan_cache_mode = force_custom_plan
+SET plan_cache_mode = force_generic_plan
+SET enable_nestloop = off
+SET enable_mergejoin = off
 AS $fn$
 #variable_conflict use_column
 DECLARE
@@ -38,7 +48,7 @@ DECLARE
 	ends constant timestamptz := billing.cycle_start(the_cycle + 1);
 BEGIN
 	RETURN QUERY WITH flagged AS MATERIALIZED (
-		SELECT r.* FROM billing._renewable_packages(first_account, last_account + 1) r WHERE r.account_id = ANY (accounts)
+		SELECT r.* FROM billing._renewable_packages(first_account, last_account + 1, accounts) r
 	), event AS MATERIALIZED (
 		SELECT u.account_id, u.meter COLLATE "C" AS meter, u.region COLLATE "C" AS region, u.resource COLLATE "C" AS resource, u.event_time,
 			CASE m.aggregation WHEN 'count' THEN 1 ELSE u.quantity END AS quantity,
@@ -68,7 +78,7 @@ BEGIN
 		SELECT f.account_id, f.package_id, 'exhaustion', greatest(min(e.event_time), starts), f.valid_until
 		FROM flagged f
 		JOIN used u USING (account_id, package_id)
-		JOIN billing._package_scopes(first_account, last_account + 1) c USING (account_id, package_id)
+		JOIN billing._package_scopes(first_account, last_account + 1, accounts) c USING (account_id, package_id)
 		JOIN event e ON e.account_id = f.account_id AND e.item >= u.used_up_at AND e.event_time >= f.valid_from
 			AND e.meter = c.meter AND e.region = coalesce(c.region, e.region) AND e.resource = coalesce(c.resource, e.resource)
 		JOIN step d ON d.account_id = e.account_id AND d.item = e.item AND d.source IS NULL AND d.quantity > 0
@@ -247,9 +257,10 @@ $fn$;
 COMMENT ON FUNCTION billing._renew_within(integer, bigint[], timestamptz) IS 'renews the packages of these accounts that are used up or end within a cycle, in the order of their instants';
 
 CREATE FUNCTION billing._cut_off(account_id bigint, package_id bigint, at timestamptz) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+BEGIN
 	UPDATE billing.resource r SET state = 'restricted', since = _cut_off.at, held_by = 'package ' || p.package_id
 	FROM billing.package p JOIN billing.package_resource b USING (account_id, package_id)
 	WHERE p.account_id = _cut_off.account_id AND p.package_id = _cut_off.package_id AND p.cut_off
@@ -257,19 +268,22 @@ AS $fn$
 		-- one that another package of its meter covers goes on
 		AND NOT EXISTS (SELECT FROM billing.package n JOIN billing.package_resource m USING (account_id, package_id)
 			WHERE n.account_id = p.account_id AND n.meter = p.meter AND m.resource = b.resource AND n.package_id <> p.package_id
-				AND n.state IN ('pending', 'active') AND n.valid_from <= _cut_off.at AND n.valid_until > _cut_off.at)
+				AND n.state IN ('pending', 'active') AND n.valid_from <= _cut_off.at AND n.valid_until > _cut_off.at);
+END
 $fn$;
 COMMENT ON FUNCTION billing._cut_off(bigint, bigint, timestamptz) IS 'restricts the resources of a package that is over, where its offer says so';
 
 CREATE FUNCTION billing._end_cut_off(account_id bigint, package_id bigint, at timestamptz) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+BEGIN
 	UPDATE billing.resource r SET state = 'active', since = _end_cut_off.at, held_by = NULL
 	FROM billing.package p JOIN billing.package_resource b USING (account_id, package_id)
 	WHERE p.account_id = _end_cut_off.account_id AND p.package_id = _end_cut_off.package_id AND p.state = 'active'
 		AND r.account_id = b.account_id AND r.resource = b.resource AND r.state = 'restricted'
-		AND EXISTS (SELECT FROM billing.package o WHERE o.account_id = p.account_id AND o.meter = p.meter AND r.held_by = 'package ' || o.package_id)
+		AND EXISTS (SELECT FROM billing.package o WHERE o.account_id = p.account_id AND o.meter = p.meter AND r.held_by = 'package ' || o.package_id);
+END
 $fn$;
 COMMENT ON FUNCTION billing._end_cut_off(bigint, bigint, timestamptz) IS 'resources that an earlier package has cut off go on when this one covers them';
 
@@ -293,15 +307,22 @@ COMMENT ON FUNCTION billing._note_exhausted(bigint, bigint, timestamptz) IS 'wha
 CREATE FUNCTION billing._turn_packages(account_from bigint, account_to bigint, timer timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $fn$
 DECLARE
 	p record;
 	holders bigint[];
 	started_ids bigint[];
 BEGIN
-	FOR p IN SELECT x.account_id, x.package_id, x.auto_renew, x.cut_off FROM billing.package x
-		WHERE (x.state = 'active' AND (x.auto_renew OR x.cut_off) OR x.state = 'exhausted' AND x.auto_renew AND x.auto_renew_on = 'expiry')
-			AND x.valid_until = timer AND x.account_id >= account_from AND x.account_id < account_to
+	-- each kind by its own timer's index
+	FOR p IN SELECT x.account_id, x.package_id, x.auto_renew, x.cut_off
+		FROM (SELECT * FROM billing.package a WHERE a.state = 'active' AND a.valid_until = timer AND (a.auto_renew OR a.cut_off)
+			UNION ALL
+			SELECT * FROM billing.package e WHERE e.state = 'exhausted' AND e.auto_renew AND e.auto_renew_on = 'expiry' AND e.valid_until = timer) x
+		WHERE x.account_id >= account_from AND x.account_id < account_to
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = x.account_id))
 		ORDER BY x.account_id, x.package_id
 	LOOP

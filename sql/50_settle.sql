@@ -51,6 +51,9 @@ DECLARE
 	day_meters text[] := (days).meters;
 	days_since timestamptz := (days).since;
 	days_until timestamptz := (days).until;
+	starts timestamptz := billing.cycle_start(the_cycle);
+	ends timestamptz := billing.cycle_start(the_cycle + 1);
+	late_since timestamptz := billing._late_since(the_cycle);
 BEGIN
 	-- where one range holds all there is, most cycles hold less work than a plan costs
 	IF account_from = -9223372036854775808 AND account_to = 9223372036854775807 THEN
@@ -70,8 +73,9 @@ BEGIN
 			sum(u.quantity) AS total, count(*) AS events,
 			max(u.quantity) AS peak, min(u.event_time) AS first_at, max(u.event_time) AS last_at
 		-- IS NULL: a plan for any range does not look for a range of accounts, which is all of them then, but for an hour
-		FROM billing._usage_in(the_cycle) u
-		WHERE (day_meters IS NULL OR u.meter <> ALL (day_meters) OR u.event_time < days_since) AND (u.account_id >= account_from OR account_from IS NULL) AND (u.account_id < account_to OR account_to IS NULL)
+		FROM billing._usage_in(the_cycle, starts, ends, late_since) u
+		WHERE (day_meters IS NULL OR u.meter <> ALL (day_meters) OR u.event_time < days_since)
+			AND (u.account_id >= account_from OR account_from IS NULL) AND (u.account_id < account_to OR account_to IS NULL)
 			AND (chosen IS NULL OR u.account_id = ANY (chosen))
 			AND ((SELECT c.rules FROM clean c) IS NULL OR billing._is_billed(u.properties, (SELECT c.rules FROM clean c) -> u.meter))
 		GROUP BY 1, 2, 3, 4
@@ -80,16 +84,22 @@ BEGIN
 		FROM billing._day_groups(the_cycle, account_from, account_to, day_meters, days_since, days_until) u
 		WHERE days_until IS NOT NULL AND (chosen IS NULL OR u.account_id = ANY (chosen))
 	), bound AS MATERIALIZED (
-		-- who has usage, so that one late row does not read all accounts of the range
-		SELECT CASE WHEN with_unrated THEN account_from ELSE min(f.account_id) END AS lowest, CASE WHEN with_unrated THEN account_to - 1 ELSE max(f.account_id) END AS highest
-		FROM found f
-	), holder AS NOT MATERIALIZED (
+		-- who has usage, while they are few; else, and where others may have what is unrated, between which numbers they lie
+		SELECT CASE WHEN NOT with_unrated AND (SELECT count(*) FROM (SELECT FROM found LIMIT 1001) f) <= 1000
+				THEN ARRAY(SELECT DISTINCT f.account_id FROM found f) END AS few,
+			CASE WHEN with_unrated THEN account_from ELSE (SELECT min(f.account_id) FROM found f) END AS lowest,
+			CASE WHEN with_unrated THEN account_to - 1 ELSE (SELECT max(f.account_id) FROM found f) END AS highest
+	), holder AS MATERIALIZED (
 		SELECT a.account_id, a.currency, a.time_zone, c.decimals, s.invoice_period, s.next_invoice_at
-		FROM billing.account a
-		JOIN billing.account_state s USING (account_id)
+		FROM (SELECT * FROM billing.account a
+			WHERE (SELECT b.few FROM bound b) IS NULL AND a.account_id BETWEEN (SELECT b.lowest FROM bound b) AND (SELECT b.highest FROM bound b)
+			UNION ALL
+			SELECT * FROM billing.account a WHERE a.account_id = ANY ((SELECT b.few FROM bound b)::bigint[])) a
+		JOIN (SELECT * FROM billing.account_state s
+			WHERE (SELECT b.few FROM bound b) IS NULL AND s.account_id BETWEEN (SELECT b.lowest FROM bound b) AND (SELECT b.highest FROM bound b)
+			UNION ALL
+			SELECT * FROM billing.account_state s WHERE s.account_id = ANY ((SELECT b.few FROM bound b)::bigint[])) s USING (account_id)
 		JOIN billing.currency c USING (currency)
-		WHERE a.account_id BETWEEN (SELECT b.lowest FROM bound b) AND (SELECT b.highest FROM bound b)
-			AND s.account_id BETWEEN (SELECT b.lowest FROM bound b) AND (SELECT b.highest FROM bound b)
 	), usable AS MATERIALIZED (
 		SELECT f.*, h.currency, h.time_zone, h.decimals, h.invoice_period, h.next_invoice_at, m.aggregation,
 			coalesce(o.account_id, 0) AS owner, billing.cycle_of(f.first_at) AS first_cycle, row_number() OVER () AS item,
@@ -100,7 +110,7 @@ BEGIN
 		LEFT JOIN own_price o USING (account_id, meter)
 		WHERE NOT leave_out OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = f.account_id)
 	), way AS MATERIALIZED (
-		SELECT w.account_id, w.ways FROM billing._deduction_ways(account_from, account_to, chosen,
+		SELECT w.account_id, w.ways FROM billing._deduction_ways(account_from, account_to, coalesce((SELECT b.few FROM bound b), chosen),
 			CASE WHEN with_unrated THEN '-infinity' ELSE (SELECT min(k.first_at) FROM usable k) END,
 			CASE WHEN with_unrated THEN 'infinity' ELSE (SELECT max(k.last_at) FROM usable k) END) w
 	), eased AS MATERIALIZED (
@@ -110,13 +120,13 @@ BEGIN
 		WHERE k.deductible IS NOT NULL
 		GROUP BY k.account_id
 	), flagged AS MATERIALIZED (
-		SELECT f.* FROM billing._renewable_packages(account_from, account_to) f WHERE chosen IS NULL
+		SELECT f.* FROM billing._renewable_packages(account_from, account_to, (SELECT b.few FROM bound b)) f WHERE chosen IS NULL
 	), asked AS MATERIALIZED (
 		-- what is asked of them at most, by accounts in which something runs out or is uncovered
 		SELECT f.account_id, f.package_id, sum(k.deductible * c.factor) AS units, bool_or(d.is_uncovered) AS is_uncovered
 		FROM (SELECT x.account_id, x.package_id, e.steps FROM flagged x LEFT JOIN eased e USING (account_id)
 			WHERE e.steps IS NULL OR x.is_used_up) f
-		JOIN billing._package_scopes(account_from, account_to) c USING (account_id, package_id)
+		JOIN billing._package_scopes(account_from, account_to, NULL) c USING (account_id, package_id)
 		JOIN usable k ON k.account_id = f.account_id AND k.meter = c.meter AND coalesce(c.region, k.region) = k.region
 			AND coalesce(c.resource, k.resource) = k.resource
 		CROSS JOIN LATERAL (SELECT f.steps IS NULL OR EXISTS (SELECT FROM unnest(f.steps) d
@@ -127,7 +137,7 @@ BEGIN
 		SELECT f.account_id
 		FROM flagged f
 		LEFT JOIN asked d USING (account_id, package_id)
-		WHERE f.account_id IN (SELECT k.account_id FROM usable k) AND f.valid_until > billing.cycle_start(the_cycle) AND f.valid_until < billing.cycle_start(the_cycle + 1)
+		WHERE f.account_id IN (SELECT k.account_id FROM usable k) AND f.valid_until > starts AND f.valid_until < ends
 			OR f.is_used_up AND d.is_uncovered
 			OR NOT f.is_used_up AND d.units > f.remaining
 	), known AS NOT MATERIALIZED (
@@ -164,7 +174,7 @@ BEGIN
 		FROM (SELECT u.account_id, u.meter COLLATE "C" AS meter, u.region COLLATE "C" AS region, u.resource COLLATE "C" AS resource,
 				u.event_time, u.event_key COLLATE "C" AS event_key, CASE k.aggregation WHEN 'count' THEN 1 ELSE u.quantity END AS quantity,
 				u.properties, false AS waited
-			FROM billing._usage_in(the_cycle) u
+			FROM billing._usage_in(the_cycle, starts, ends, late_since) u
 			JOIN known k USING (account_id, meter, region, resource)
 			WHERE EXISTS (SELECT FROM hard) AND (u.account_id >= account_from OR account_from IS NULL) AND (u.account_id < account_to OR account_to IS NULL)
 				AND u.account_id IN (SELECT h.account_id FROM hard h) AND k.deductible IS NOT NULL
@@ -240,7 +250,7 @@ BEGIN
 			CASE WHEN s.is_covered THEN 0 WHEN m.aggregation = 'count' THEN 1 ELSE u.quantity END AS quantity,
 			u.properties, false AS waited, NULL::numeric AS rest,
 			CASE WHEN NOT s.is_covered THEN 0 WHEN m.aggregation = 'count' THEN 1 ELSE u.quantity END AS covered
-		FROM billing._usage_due(the_cycle, day_meters, days_since, days_until) u
+		FROM billing._usage_due(the_cycle, starts, ends, late_since, day_meters, days_since, days_until) u
 		JOIN slow_group s USING (account_id, meter, region, resource)
 		LEFT JOIN billing.meter m USING (meter)
 		WHERE EXISTS (SELECT FROM slow_group) AND (u.account_id >= account_from OR account_from IS NULL) AND (u.account_id < account_to OR account_to IS NULL)
@@ -288,7 +298,7 @@ BEGIN
 		FROM priced_row w
 		WHERE w.waited AND w.price_id IS NULL AND w.rest IS NOT NULL AND r.account_id >= account_from AND r.account_id < account_to
 			AND (r.account_id, r.meter, r.event_key, r.event_time) = (w.account_id, w.meter, w.event_key, w.event_time)
-	), part AS NOT MATERIALIZED (
+	), part AS MATERIALIZED (
 		SELECT f.account_id, f.line_id, f.period_start, CASE f.scope WHEN 'resource' THEN f.resource ELSE '' END AS counter_resource,
 			f.price_id, 1 AS branch, NULL::timestamptz AS last_time, NULL::text COLLATE "C" AS last_key,
 			CASE f.aggregation WHEN 'max' THEN f.billed END AS peak, f.region, f.resource, f.meter, f.aggregation,
@@ -411,7 +421,7 @@ BEGIN
 		CROSS JOIN LATERAL (SELECT coalesce(c.stepped_from, c.quantity_to - c.added) AS quantity_from) q
 	), summed AS (
 		-- a counter that closes with the cycle is posted with it, in front of the timers of that instant
-		SELECT r.*, r.post = 'counter' AND (r.period_end > billing.cycle_start(the_cycle) AND r.period_end <> billing.cycle_start(the_cycle + 1)
+		SELECT r.*, r.post = 'counter' AND (r.period_end > starts AND r.period_end <> ends
 				OR billing._is_windowed(r.aggregation) OR r.greatest_of <> '') AS deferred,
 			r.old_line_exact + sum(r.exact_to - r.exact_from) OVER line AS line_exact,
 			row_number() OVER line = 1 AS first_of_line, lead(r.line_id) OVER line IS NULL AS last_of_line
@@ -423,8 +433,8 @@ BEGIN
 			m.time_zone, m.invoice_period, m.next_invoice_at, m.quantity_to, m.quantity_to - m.quantity_from AS quantity,
 			m.exact_to, m.exact_to - m.exact_from AS exact_amount, m.covered_to, m.is_free, m.kept_time, m.kept_key, m.last_of_counter, m.deferred, m.is_new,
 			-- a window that had closed is read again, a group compared again, as soon as this cycle is settled, before any other timer
-			CASE WHEN m.deferred THEN CASE WHEN m.period_end > billing.cycle_start(the_cycle) THEN m.period_end
-				ELSE billing.cycle_start(the_cycle) + interval '1 microsecond' END END AS closes_at,
+			CASE WHEN m.deferred THEN CASE WHEN m.period_end > starts THEN m.period_end
+				ELSE starts + interval '1 microsecond' END END AS closes_at,
 			CASE WHEN m.deferred THEN 0
 				ELSE round(m.line_exact, m.decimals) - CASE WHEN m.first_of_line THEN m.old_line_posted
 					ELSE round(m.line_exact - (m.exact_to - m.exact_from), m.decimals) END END AS amount,
@@ -489,7 +499,7 @@ BEGIN
 			billing._turns(s.balance, s.credit_limit, s.unbilled, s.not_due, s.state, s.overdue_since, s.low_balance_at, s.low_since) AS turns
 	), booked AS (
 		INSERT INTO billing.transfer (account_id, at, debit, credit, amount, balance_after, kind, source, source_id)
-		SELECT w.account_id, billing.cycle_start(the_cycle + 1), CASE WHEN w.amount > 0 THEN 'wallet' ELSE 'revenue' END,
+		SELECT w.account_id, ends, CASE WHEN w.amount > 0 THEN 'wallet' ELSE 'revenue' END,
 			CASE WHEN w.amount > 0 THEN 'revenue' ELSE 'wallet' END, abs(w.amount), w.balance, 'usage', 'cycle', the_cycle
 		FROM wallet w
 		RETURNING 1
@@ -629,7 +639,8 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 	SELECT w.account_id FROM (
-		SELECT u.account_id FROM billing._usage_due(the_cycle, (days).meters, (days).since, (days).until) u
+		SELECT u.account_id FROM billing._usage_due(the_cycle, billing.cycle_start(the_cycle), billing.cycle_start(the_cycle + 1), '-infinity',
+			(days).meters, (days).since, (days).until) u
 		WHERE u.account_id >= account_from AND u.account_id < account_to
 		UNION
 		SELECT r.account_id FROM billing.unrated r

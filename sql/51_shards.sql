@@ -54,10 +54,12 @@ COMMENT ON FUNCTION billing._split_shard(integer) IS 'cuts a shard of more than 
 CREATE FUNCTION billing._next_timer(account_from bigint, account_to bigint, until timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $fn$
--- Each of these reads the first row of a timer's index.  The range is written so that the planner can not read it by the
+-- Each of these reads the first row of a timer's index, and marks the dead ones before it, which a bitmap does not.  The range is written so that the planner can not read it by the
 -- primary key: that would be all accounts at each ring, in place of those that are due.
 DECLARE
 	accounts constant int8range := int8range(account_from, account_to);

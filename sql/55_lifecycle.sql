@@ -262,6 +262,10 @@ COMMENT ON FUNCTION billing._step_subjects(text, timestamptz, timestamptz, integ
 CREATE FUNCTION billing._due_subjects(after timestamptz) RETURNS TABLE (subject text, next_at timestamptz)
 LANGUAGE plpgsql STABLE ROWS 4
 SET search_path = pg_catalog, pg_temp
+SET jit = off
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off	-- the first row of each timer's index, as in _next_timer()
+SET enable_bitmapscan = off
 AS $fn$
 BEGIN
 	RETURN QUERY SELECT 'invoice', min(i.due_at) FROM billing.invoice i WHERE i.awaits_due AND i.due_at >= after

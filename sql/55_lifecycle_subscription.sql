@@ -83,6 +83,9 @@ COMMENT ON FUNCTION billing._next_chain_step(bigint, bigint, text) IS 'when the 
 CREATE FUNCTION billing._set_next_steps(holders bigint[], ids bigint[]) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
+SET plan_cache_mode = force_generic_plan	-- to plan takes longer than to do it
+SET enable_seqscan = off
 AS $fn$
 BEGIN
 	UPDATE billing.subscription_chain c SET next_at = n.due_at

@@ -14,17 +14,23 @@ $fn$;
 COMMENT ON FUNCTION billing._advance_to(timestamptz, boolean) IS 'closes every cycle that is over at an instant, less the settle delay';
 
 CREATE FUNCTION billing._heartbeat(at timestamptz) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+BEGIN
 	INSERT INTO billing.heartbeat AS h (at, rung_at) VALUES (_heartbeat.at, clock_timestamp())
-	ON CONFLICT (singleton) DO UPDATE SET at = greatest(h.at, excluded.at), rung_at = excluded.rung_at
+	ON CONFLICT (singleton) DO UPDATE SET at = greatest(h.at, excluded.at), rung_at = excluded.rung_at;
+END
 $fn$;
 COMMENT ON FUNCTION billing._heartbeat(timestamptz) IS 'notes a ring that came to its end';
 
 CREATE FUNCTION billing._next_due(until timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off	-- each reads the first row of a timer's index, as in _next_timer()
+SET enable_bitmapscan = off
+SET jit = off
 AS $fn$
 BEGIN
 	-- What settles does so when its cycle is over; a timer when the cycle that holds its instant is.  A step is applied
