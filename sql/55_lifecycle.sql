@@ -67,13 +67,16 @@ CREATE FUNCTION billing._step_accounts(at timestamptz, through timestamptz, max_
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'	-- instants among the facts
-SET enable_hashjoin = off	-- some thousand rows, each found by its key, whatever statistics say
-SET enable_mergejoin = off
+SET enable_hashjoin = off	-- some thousand rows, each found by its key, whatever statistics say: also where they say that
+SET enable_mergejoin = off	-- there are no notices, as before the first batch, which writes 20,000 and must not scan them
+SET enable_seqscan = off
+SET enable_bitmapscan = off
 SET jit = off
 SET work_mem = '64MB'
 AS $fn$
 DECLARE
 	versions bigint[];
+	quarantined bigint[];
 	done bigint;
 	suspended_ids bigint[];
 	released_ids bigint[];
@@ -87,27 +90,29 @@ BEGIN
 		END IF;
 	END IF;
 	versions := ARRAY(SELECT l.lifecycle_id FROM billing.lifecycle l);
+	quarantined := ARRAY(SELECT q.account_id FROM billing.lifecycle_quarantine q
+		WHERE q.subject = 'account' AND q.tried_at > _step_accounts.at - interval '1 hour');
 	WITH due AS MATERIALIZED (
-		SELECT s.account_id, s.overdue_since, s.lifecycle_id, s.step + 1 AS step, s.applied_at, s.next_at, s.state, s.balance
-		FROM billing.account_state s
-		WHERE s.next_at < _step_accounts.at AND s.next_at <= through
-			AND NOT EXISTS (SELECT FROM billing.lifecycle_quarantine q WHERE q.account_id = s.account_id AND q.subject = 'account'
-				AND q.tried_at > _step_accounts.at - interval '1 hour')
+		SELECT s.account_id, s.overdue_since, s.lifecycle_id, s.step + 1 AS step, s.applied_at, s.next_at, s.state, s.balance,
+			s.cleared_at IS NOT NULL AS was_cleared, a.currency, a.time_zone
+		FROM billing.account_state s JOIN billing.account a USING (account_id)
+		WHERE s.next_at < _step_accounts.at AND s.next_at <= through AND s.account_id <> ALL (quarantined)
 		ORDER BY s.next_at, s.account_id LIMIT max_rows
 		FOR NO KEY UPDATE OF s SKIP LOCKED
 	), rule AS MATERIALIZED (
 		SELECT r.*, billing._notice_kind(r.action, r.argument, r.direction) AS kind FROM billing._step_rules(versions) r
 		WHERE (r.lifecycle_id, r.step) IN (SELECT DISTINCT d.lifecycle_id, d.step FROM due d)
 	), taken AS MATERIALIZED (
-		SELECT d.account_id, d.overdue_since, d.step, d.next_at AS due_at, d.state AS was, d.balance, a.currency, a.time_zone, r.rule, r.steps,
-			r.action, r.argument, r.direction, r.kind, e.at AS effective, c.applied_at, n.due_at AS next_at, n.action AS next_action,
+		SELECT d.account_id, d.overdue_since, d.step, d.next_at AS due_at, d.state AS was, d.balance, d.was_cleared, d.currency,
+			r.action, r.argument, r.kind, e.at AS effective, c.applied_at, n.due_at AS next_at, n.action AS next_action,
+			CASE WHEN r.direction = 'before release'
+				THEN (SELECT z.due_at FROM billing.lifecycle_next(r.rule, d.overdue_since, r.steps - 1, c.applied_at, d.time_zone) z) END AS release_at,
 			CASE WHEN r.action = 'release' THEN 'released' WHEN r.action = 'suspend' AND r.argument IS NULL THEN 'suspended' ELSE d.state END AS state
 		FROM due d
-		JOIN billing.account a USING (account_id)
 		JOIN rule r ON r.lifecycle_id = d.lifecycle_id AND r.step = d.step
 		CROSS JOIN LATERAL (SELECT CASE r.catch_up WHEN 'jump' THEN d.next_at ELSE billing._effective(d.next_at, _step_accounts.at) END AS at) e
 		CROSS JOIN LATERAL (SELECT CASE WHEN r.direction IN ('after', 'immediately') THEN e.at ELSE d.applied_at END AS applied_at) c
-		LEFT JOIN LATERAL billing.lifecycle_next(r.rule, d.overdue_since, d.step, c.applied_at, a.time_zone) n ON true
+		LEFT JOIN LATERAL billing.lifecycle_next(r.rule, d.overdue_since, d.step, c.applied_at, d.time_zone) n ON true
 		ORDER BY d.next_at, d.account_id	-- history and notices keep the order of the instants
 	), moved AS (
 		UPDATE billing.account_state s
@@ -144,14 +149,15 @@ BEGIN
 	), told AS (
 		INSERT INTO billing.notice (account_id, kind, subject, subject_id, cause, facts, at)
 		SELECT t.account_id, t.kind, 'account', t.account_id::text, 'step ' || t.step || ' since ' || t.overdue_since,
-			jsonb_build_object('account_id', t.account_id, 'balance', t.balance, 'currency', t.currency, 'since', t.overdue_since, 'at', t.effective,
-				'next_step', t.next_action, 'next_at', t.next_at, 'kind', t.argument, 'release_at', CASE WHEN t.direction = 'before release'
-					THEN (SELECT n.due_at FROM billing.lifecycle_next(t.rule, t.overdue_since, t.steps - 1, t.applied_at, t.time_zone) n) END),
+			billing._facts('account_id', t.account_id, 'balance', t.balance, 'currency', t.currency, 'since', t.overdue_since, 'at', t.effective,
+				'next_step', t.next_action, 'next_at', t.next_at, 'kind', t.argument, 'release_at', t.release_at),
 			t.effective
 		FROM taken t
-		-- not ON CONFLICT, which costs a tenth of all this: nobody else writes notices of an account that is locked
-		WHERE t.kind IS NOT NULL AND NOT EXISTS (SELECT FROM billing.notice o WHERE o.account_id = t.account_id AND o.kind = t.kind AND o.subject = 'account'
-			AND o.subject_id = t.account_id::text AND o.cause = 'step ' || t.step || ' since ' || t.overdue_since)
+		-- Not ON CONFLICT, which costs a tenth of all this: nobody else writes notices of an account that is locked.  Only a
+		-- chain that was cleared before can have told the same; asked in a subquery, so that all of the key is looked up.
+		WHERE t.kind IS NOT NULL AND (NOT t.was_cleared OR (SELECT o.notice_id FROM billing.notice o
+			WHERE o.account_id = t.account_id AND o.kind = t.kind AND o.subject = 'account' AND o.subject_id = t.account_id::text
+				AND o.cause = 'step ' || t.step || ' since ' || t.overdue_since LIMIT 1) IS NULL)
 	)
 	SELECT (SELECT count(*) FROM noted), array_agg(t.account_id) FILTER (WHERE t.state = 'suspended' AND t.was = 'overdue'),
 		array_agg(t.account_id) FILTER (WHERE t.action = 'release'), array_agg(t.due_at) FILTER (WHERE t.action = 'release'),
