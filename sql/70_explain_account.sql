@@ -49,6 +49,14 @@ BEGIN
 		LEFT JOIN LATERAL billing.lifecycle_steps(l.rule) t ON t.step = c.step + 1
 		WHERE u.account_id = s.account_id AND (c.next_at IS NOT NULL OR u.state IN ('grace', 'suspended') AND c.since IS NOT NULL)
 		ORDER BY u.subscription_id, c.next_at;
+	RETURN QUERY SELECT format('package %s', p.package_id), format('%s, next: %s', p.state, t.action),
+			format('"%s" since %s, valid until %s, %s of %s left; policy %s, due at %s', p.offer, p.valid_from, p.valid_until, p.size - p.used, p.size, l.policy, c.next_at)
+		FROM billing.package_chain c
+		JOIN billing.package p USING (account_id, package_id)
+		JOIN billing.lifecycle l USING (lifecycle_id)
+		CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
+		WHERE c.account_id = s.account_id AND c.next_at IS NOT NULL AND t.step = c.step + 1 AND p.state NOT IN ('exhausted', 'refunded')
+		ORDER BY c.next_at, p.package_id;
 	RETURN QUERY SELECT 'override', format('until %s', o.until), format('by %s at %s: %s', o.created_by, o.at, o.reason)
 		FROM billing.lifecycle_override o
 		WHERE o.account_id = s.account_id AND o.subject = 'account' AND o.until > explain_account.at ORDER BY o.until;

@@ -302,8 +302,31 @@ CREATE OR REPLACE VIEW billing.resources WITH (security_invoker = true) AS
 SELECT r.account_id, r.resource, r.kind,
 	CASE WHEN r.state <> 'released' AND s.state IN ('suspended', 'released') THEN 'suspended' ELSE r.state END AS state,
 	CASE WHEN r.state NOT IN ('released', 'suspended') AND s.state IN ('suspended', 'released') THEN s.state_since ELSE r.since END AS since,
-	CASE WHEN r.state NOT IN ('released', 'suspended') AND s.state IN ('suspended', 'released') THEN 'account' ELSE r.held_by END AS held_by, r.added_at
-FROM billing.resource r JOIN billing.account_state s USING (account_id);
+	CASE WHEN r.state NOT IN ('released', 'suspended') AND s.state IN ('suspended', 'released') THEN 'account' ELSE r.held_by END AS held_by, r.added_at,
+	n.action || coalesce(' ' || n.argument, '') AS next_step, n.next_at
+FROM billing.resource r JOIN billing.account_state s USING (account_id)
+-- a resource has no timer of its own: it follows its account, its subscription, its package, whichever is due first
+LEFT JOIN LATERAL (
+	SELECT x.action, x.argument, x.next_at
+	FROM (SELECT t.action, t.argument, s.next_at
+		FROM billing.lifecycle l CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
+		WHERE l.lifecycle_id = s.lifecycle_id AND s.next_at IS NOT NULL AND t.step = s.step + 1 AND coalesce(t.argument, r.kind) = r.kind
+		UNION ALL
+		SELECT t.action, t.argument, c.next_at
+		FROM billing.subscription u
+		JOIN billing.subscription_chain c ON c.account_id = u.account_id AND c.subscription_id = u.subscription_id
+		JOIN billing.lifecycle l ON l.lifecycle_id = c.lifecycle_id
+		CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
+		WHERE u.account_id = r.account_id AND c.next_at IS NOT NULL AND t.step = c.step + 1
+			AND (u.resource = r.resource AND (t.action NOT IN ('restrict', 'suspend') OR coalesce(t.argument, r.kind) = r.kind)
+				OR u.resource IS NULL AND t.action IN ('restrict', 'suspend') AND t.argument = r.kind
+				OR r.held_by = 'subscription ' || u.subscription_id)
+		UNION ALL
+		SELECT 'restrict', NULL, p.valid_until
+		FROM billing.package_resource b JOIN billing.package p ON p.account_id = b.account_id AND p.package_id = b.package_id
+		WHERE b.account_id = r.account_id AND b.resource = r.resource AND p.cut_off AND p.state = 'active'
+			AND NOT EXISTS (SELECT FROM billing.package f WHERE f.account_id = p.account_id AND f.renews = p.package_id AND f.state = 'pending')) x
+	WHERE r.state <> 'released' ORDER BY x.next_at LIMIT 1) n ON true;
 COMMENT ON VIEW billing.resources IS 'what accounts run, and in which state; while an account is suspended, so is all that it has';
 COMMENT ON COLUMN billing.resources.account_id IS 'the account';
 COMMENT ON COLUMN billing.resources.resource IS 'its name, as usage bears it';
@@ -312,6 +335,8 @@ COMMENT ON COLUMN billing.resources.state IS 'provisioning, active, restricted, 
 COMMENT ON COLUMN billing.resources.since IS 'since when';
 COMMENT ON COLUMN billing.resources.held_by IS 'what restricted or suspended it';
 COMMENT ON COLUMN billing.resources.added_at IS 'when it was added';
+COMMENT ON COLUMN billing.resources.next_step IS 'what its account, its subscription or the end of its package does next, if nothing is paid until then; NULL: nothing. One that a cap has suspended stays so until billing.enable_resource()';
+COMMENT ON COLUMN billing.resources.next_at IS 'when that is due';
 
 CREATE OR REPLACE VIEW billing.lifecycle_steps WITH (security_invoker = true) AS
 SELECT h.account_id, h.subject, h.subject_id, h.action, h.due_at, h.at, h.reason, h.argument, h.step, h.applied_at, h.step_id, h.cause

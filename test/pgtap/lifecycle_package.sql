@@ -25,6 +25,9 @@ SELECT t.same('SELECT account_id, state, since, next_step, next_at FROM billing.
 	$$VALUES (1::bigint, 'active', '2026-01-05 10:20+00'::timestamptz, 'notice', '2026-01-28 10:20+00'::timestamptz), (2, 'active', '2026-01-05 10:20+00', 'notice', '2026-01-28 10:20+00'),
 		(3, 'active', '2026-01-05 10:20+00', NULL, NULL)$$, 'state, since, next step and when');
 SELECT is((SELECT due_at FROM billing.upcoming WHERE account_id = 1 AND what = 'notice'), '2026-01-28 10:20+00'::timestamptz, 'upcoming shows it');
+SELECT t.same($$SELECT value, detail FROM billing.explain_account(1, '2026-01-06') WHERE topic ^@ 'package'$$,
+	$$VALUES ('active, next: notice', '"P" since 2026-01-05 10:20:00+00, valid until 2026-02-04 10:20:00+00, 10 of 10 left; policy package, due at 2026-01-28 10:20:00+00')$$, 'explain_account() as well');
+SELECT is_empty($$SELECT FROM billing.explain_account(3, '2026-01-06') WHERE topic ^@ 'package'$$, 'of one without a policy there is nothing to say');
 CALL billing.run('2026-01-28 10:20');
 SELECT is(t.told(1), '', 'seven days before to the microsecond nobody is told');
 SELECT t.use(4, 'm', 10, '2026-01-29 00:10');
