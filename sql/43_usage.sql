@@ -91,6 +91,8 @@ CREATE FUNCTION billing._late_since(the_cycle integer) RETURNS timestamptz
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
+SET plan_cache_mode = force_generic_plan	-- to plan for all months takes longer than to look
+SET enable_seqscan = off
 AS $fn$
 BEGIN
 	RETURN coalesce((SELECT min(u.event_time) FROM billing.usage u
