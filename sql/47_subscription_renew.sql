@@ -178,6 +178,11 @@ DECLARE
 	holders bigint[];
 	ids bigint[];
 BEGIN
+	IF NOT EXISTS (SELECT FROM billing.subscription s WHERE s.state = 'active' AND s.paid_until < 'infinity' AND s.paid_until <= timer
+		AND s.account_id >= account_from AND s.account_id < account_to)
+	THEN
+		RETURN;
+	END IF;
 	-- Lock first, read after: a renewal in flight is waited for, and then seen.
 	PERFORM 1 FROM billing.account_state a
 	WHERE a.account_id >= account_from AND a.account_id < account_to
@@ -185,9 +190,6 @@ BEGIN
 			AND s.account_id >= account_from AND s.account_id < account_to)
 		AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = a.account_id))
 	ORDER BY a.account_id FOR NO KEY UPDATE;
-	IF NOT FOUND THEN
-		RETURN;
-	END IF;
 
 	WITH ended AS (
 		UPDATE billing.subscription s

@@ -82,7 +82,7 @@ $fn$;
 COMMENT ON FUNCTION billing._usage_due(integer, timestamptz, timestamptz, timestamptz, text[], timestamptz, timestamptz)
 	IS 'the usage that settles with a cycle: that of the cycle itself, but for meters that are settled by the day, and theirs from one instant to another (billing.day_span)';
 
-CREATE FUNCTION billing._day_groups(the_cycle integer, account_from bigint, account_to bigint, meters text[], since timestamptz, until timestamptz)
+CREATE FUNCTION billing._day_groups(the_cycle integer, account_from bigint, account_to bigint, chosen bigint[], meters text[], since timestamptz, until timestamptz)
 	RETURNS TABLE (account_id bigint, meter text, region text, resource text, peak numeric, first_at timestamptz, last_at timestamptz)
 LANGUAGE plpgsql STABLE ROWS 10000
 SET search_path = pg_catalog, pg_temp
@@ -108,9 +108,9 @@ BEGIN
 	-- what happened before until, and had arrived in the cycle
 	WHERE u.event_time >= since AND u.event_time < until AND u.meter = ANY (meters) AND u.arrived <= the_cycle
 		AND (account_from IS NULL OR u.account_id >= account_from) AND (account_to IS NULL OR u.account_id < account_to)
-		AND (leaves_out IS NULL OR billing._is_billed(u.properties, leaves_out -> u.meter))
+		AND (chosen IS NULL OR u.account_id = ANY (chosen)) AND (leaves_out IS NULL OR billing._is_billed(u.properties, leaves_out -> u.meter))
 	GROUP BY u.account_id, u.meter, u.region, u.resource;
 END
 $fn$;
-COMMENT ON FUNCTION billing._day_groups(integer, bigint, bigint, text[], timestamptz, timestamptz)
-	IS 'of meters that are settled by the day, the groups of usage from one instant to another that settle with a cycle (billing.day_span)';
+COMMENT ON FUNCTION billing._day_groups(integer, bigint, bigint, bigint[], text[], timestamptz, timestamptz)
+	IS 'of meters that are settled by the day, and of the accounts from account_from to before account_to, or those of them that are chosen, the groups of usage from one instant to another that settle with a cycle (billing.day_span)';

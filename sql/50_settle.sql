@@ -81,8 +81,8 @@ BEGIN
 		GROUP BY 1, 2, 3, 4
 		UNION ALL
 		SELECT u.account_id, u.meter COLLATE "C", u.region COLLATE "C", u.resource COLLATE "C", NULL, NULL, u.peak, u.first_at, u.last_at
-		FROM billing._day_groups(the_cycle, account_from, account_to, day_meters, days_since, days_until) u
-		WHERE days_until IS NOT NULL AND (chosen IS NULL OR u.account_id = ANY (chosen))
+		FROM billing._day_groups(the_cycle, account_from, account_to, chosen, day_meters, days_since, days_until) u
+		WHERE days_until IS NOT NULL
 	), bound AS MATERIALIZED (
 		-- who has usage, while they are few; else, and where others may have what is unrated, between which numbers they lie
 		SELECT CASE WHEN NOT with_unrated AND (SELECT count(*) FROM (SELECT FROM found LIMIT 1001) f) <= 1000

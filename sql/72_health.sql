@@ -4,10 +4,24 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
 	job text := billing._active_job();
+	sees_all boolean := (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles r WHERE r.rolname = current_user);
+	alive boolean;
+	lost record;
 	last record;
 BEGIN
-	RETURN QUERY SELECT 'cron job', job IS NOT NULL, coalesce(job, 'none'),
-		CASE WHEN job IS NULL THEN 'SELECT billing.schedule(); unless another scheduler rings, or pg_cron lives in another database' ELSE '' END;
+	RETURN QUERY SELECT 'cron job', job IS NOT NULL, coalesce(job, CASE WHEN sees_all THEN 'none' ELSE 'none seen' END),
+		CASE WHEN job IS NOT NULL THEN '' WHEN NOT sees_all THEN format('role "%s" sees no jobs but its own', current_user)
+			ELSE 'SELECT billing.schedule(); unless another scheduler rings, or pg_cron lives in another database' END;
+	IF billing._cron_home() IS NOT NULL AND pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') THEN
+		alive := EXISTS (SELECT FROM pg_stat_activity a WHERE a.backend_type = 'pg_cron launcher');
+		RETURN QUERY SELECT 'cron launcher', alive, CASE WHEN alive THEN 'alive' ELSE 'not running' END,
+			CASE WHEN alive THEN '' ELSE 'pg_cron rings for nobody; the server''s log says why, and a restart of the server brings it back' END;
+	END IF;
+	IF billing._has_cron() THEN
+		EXECUTE $q$SELECT count(*) AS jobs, coalesce(string_agg(format('job %s of role "%s": SELECT cron.unschedule(%s);', j.jobid, j.username, j.jobid), ' ' ORDER BY j.jobid), '') AS which
+			FROM cron.job j WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = j.username)$q$ INTO lost;
+		RETURN QUERY SELECT 'cron jobs without role', lost.jobs = 0, format('%s jobs', lost.jobs), lost.which;
+	END IF;
 	IF job IS NOT NULL THEN
 		EXECUTE $q$SELECT d.status, d.return_message, d.start_time FROM cron.job_run_details d
 			JOIN cron.job j USING (jobid) WHERE j.database = current_database() AND j.command = $1

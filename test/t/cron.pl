@@ -58,6 +58,16 @@ for my $db ('home', 'other')
 }
 ok($node->poll_query_until('home', "SELECT count(*) FILTER (WHERE status = 'succeeded') >= 2 FROM cron.job_run_details"), 'cron.job_run_details says succeeded');
 is($node->safe_psql('home', "SELECT bool_and(ok) FROM billing.health() WHERE topic ~ 'cron|heartbeat|watermark|settled'"), 't', 'health() says that it rings');
+is($node->safe_psql('home', "SELECT ok, value FROM billing.health() WHERE topic = 'cron launcher'"), 't|alive', 'and that the launcher lives');
+$node->safe_psql('home', "CREATE ROLE gone LOGIN; GRANT USAGE ON SCHEMA cron, billing TO gone; GRANT SELECT ON ALL TABLES IN SCHEMA billing TO gone");
+$node->safe_psql('home', "SET ROLE gone; SELECT cron.schedule('lost', '0 0 1 1 *', 'SELECT 1')");
+is($node->safe_psql('home', "SET ROLE gone; SELECT ok, value, detail FROM billing.health() WHERE topic = 'cron job'"), 'f|none seen|role "gone" sees no jobs but its own',
+	'a role that can not see the job is told so');
+is($node->safe_psql('home', "SELECT ok, value FROM billing.health() WHERE topic = 'cron jobs without role'"), 't|0 jobs', 'each job has its role');
+$node->safe_psql('home', 'DROP OWNED BY gone; DROP ROLE gone');
+like($node->safe_psql('home', "SELECT ok, value, detail FROM billing.health() WHERE topic = 'cron jobs without role'"), qr/^f\|1 jobs\|job \d+ of role "gone": SELECT cron\.unschedule\(\d+\);$/,
+	'until one is dropped');
+$node->safe_psql('home', "SELECT cron.unschedule(jobid) FROM cron.job WHERE username = 'gone'");
 is($node->safe_psql('home', 'SELECT billing.unschedule(), billing.unschedule()'), 't|f', 'unschedule() takes it away once');
 is($node->safe_psql('home', "SELECT count(*) FROM cron.job WHERE database = 'home'"), '0', 'it is gone');
 
