@@ -362,6 +362,8 @@ class Model:
             changes = sorted({p.valid_from for p in self.catalogue if p.meter == meter and p.valid_from})
             instants = sorted({*said, *(c for c in changes if c > min(said)), cutoff})
             for at, until in zip(instants, instants[1:]):
+                if at < min(said):  # said for later than the cutoff, in its hour
+                    continue
                 event = said[max(t for t in said if t <= at)]
                 price = self.price_of((account, meter, region, resource, at, *event[5:]), self.catalogue, len(self.world.clocks))
                 while event[6] and at < until <= cutoff:
