@@ -392,6 +392,17 @@ $fn$;
 COMMENT ON FUNCTION billing._refund_due(bigint, bigint, text, timestamptz)
 	IS 'what a refund gives back at an instant: terms that are not over, money for the wallet, and the part of vouchers that is lost';
 
+CREATE FUNCTION billing._refund_rule(account_id bigint, plan text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+	SELECT CASE WHEN p.refund_again IS NOT NULL AND EXISTS (SELECT FROM billing.purchase o JOIN billing.plan q ON q.plan = o.product
+		WHERE o.account_id = _refund_rule.account_id AND o.kind = 'refund' AND o.subject = 'subscription'
+			AND (q.plan = p.plan OR q.product = p.product AND p.product <> '')) THEN p.refund_again ELSE p.refund END
+	FROM billing.plan p WHERE p.plan = _refund_rule.plan
+$fn$;
+COMMENT ON FUNCTION billing._refund_rule(bigint, text) IS 'what a refund of a plan gives back to an account: the plan''s refund, or its refund_again where the account had one';
+
 CREATE FUNCTION billing._check_refundable(account_id bigint, subscription_id bigint, at timestamptz) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -406,6 +417,8 @@ BEGIN
 	SELECT * INTO STRICT p FROM billing.plan w WHERE w.plan = s.plan;
 	IF p.refund = 'none' THEN
 		why := 'Its plan gives nothing back.';
+	ELSIF billing._refund_rule(s.account_id, s.plan) = 'none' THEN
+		why := 'Its plan gives nothing back to an account that had a refund of it.';
 	ELSIF s.state <> 'provisioning' AND p.refund_days IS NOT NULL THEN
 		SELECT format('It could be asked for until %s.', billing.last_second(x.until)) INTO why
 		FROM billing.account a CROSS JOIN LATERAL billing.term_end(s.anchor, p.refund_days, 'day', a.time_zone) x(until)
@@ -458,7 +471,7 @@ BEGIN
 			DETAIL = format('It was paid until %s, and nothing of it is left.', s.paid_until),
 			HINT = format('SELECT billing.cancel_subscription(%s, %s); ends it without a refund.', s.account_id, s.subscription_id);
 	END IF;
-	due := billing._refund_due(s.account_id, s.subscription_id, (SELECT p.refund FROM billing.plan p WHERE p.plan = s.plan), refund_subscription.at);
+	due := billing._refund_due(s.account_id, s.subscription_id, billing._refund_rule(s.account_id, s.plan), refund_subscription.at);
 	id := billing._place_refund(s.account_id, 'subscription', s.subscription_id, s.plan, due.terms, due.money, due.voucher_amount,
 		format('plan %s, refund', s.plan), refund_subscription.at);
 	PERFORM billing._close_subscription(s.account_id, s.subscription_id, refund_subscription.at);

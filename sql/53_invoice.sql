@@ -47,14 +47,14 @@ BEGIN
 		WHERE c.greatest_of <> ''
 	), part AS MATERIALIZED (
 		-- put together, not joined: both are as long as many accounts close at one instant, and the planner takes them for short
-		SELECT q.account_id, q.line_id, q.period_start, q.resource, q.price_id, max(q.posted_amount) AS posted_amount,
+		SELECT q.account_id, q.line_id, q.period_start, max(q.period_end) AS period_end, q.resource, q.price_id, max(q.posted_amount) AS posted_amount,
 			coalesce(max(q.measured), max(q.quantity)) AS quantity, coalesce(max(q.measured_exact), max(q.exact_amount)) AS exact_amount,
 			coalesce(max(q.measured) - max(q.quantity), 0) AS added, coalesce(max(q.measured_exact) - max(q.exact_amount), 0) AS added_exact
-		FROM (SELECT d.account_id, d.line_id, d.period_start, d.resource, d.price_id, d.posted_amount, d.quantity, d.exact_amount,
+		FROM (SELECT d.account_id, d.line_id, d.period_start, d.period_end, d.resource, d.price_id, d.posted_amount, d.quantity, d.exact_amount,
 				NULL::numeric AS measured, NULL::numeric AS measured_exact
 			FROM due k JOIN billing.position d USING (account_id, line_id, period_start, resource)
 			UNION ALL
-			SELECT w.account_id, w.line_id, w.period_start, w.resource, w.price_id, NULL, NULL, NULL, w.quantity, w.exact_amount FROM measured w) q
+			SELECT w.account_id, w.line_id, w.period_start, NULL, w.resource, w.price_id, NULL, NULL, NULL, w.quantity, w.exact_amount FROM measured w) q
 		GROUP BY q.account_id, q.line_id, q.period_start, q.resource, q.price_id HAVING max(q.posted_amount) IS NOT NULL
 	), line AS (
 		SELECT d.*, sum(d.exact_amount) OVER line AS line_exact, sum(d.posted_amount) OVER line AS line_posted, max(d.price_id) OVER line AS last_price
@@ -62,9 +62,9 @@ BEGIN
 	), step AS MATERIALIZED (
 		SELECT d.account_id, d.line_id, d.period_start, d.resource, d.price_id, l.meter, l.region, s.invoice_period, s.next_invoice_at, a.time_zone,
 			d.quantity, d.exact_amount, d.added, d.added_exact,
-			-- of a group the highest is charged; of equal ones the first
+			-- of a group the highest of one period is charged; of equal ones the first.  Late hours and days may close at one instant
 			CASE WHEN d.price_id <> d.last_price THEN 0
-				ELSE CASE WHEN l.greatest_of = '' OR rank() OVER (PARTITION BY d.account_id, l.greatest_of, d.period_start, d.resource
+				ELSE CASE WHEN l.greatest_of = '' OR rank() OVER (PARTITION BY d.account_id, l.greatest_of, d.period_start, d.period_end, d.resource
 						ORDER BY d.line_exact DESC, d.line_id) = 1
 					THEN round(d.line_exact, c.decimals) ELSE 0 END - d.line_posted END AS amount
 		FROM line d

@@ -147,9 +147,10 @@ INSERT INTO billing.price (meter, plan, currency, counter, scope, tariff) VALUES
 
 -- ==== Anti-DDoS Pro: the band of the peak itself, once it is above the base (C18, bounds belong above) ==============
 -- Base 20 Gbps; sold by the year, 328,000, and renewed by the month at a twelfth of it: so the term is a month, and the first
--- purchase is of twelve.  Automatic renewal is by the month for the same reason.  Refunded in full within 5 days.
-INSERT INTO billing.plan (plan, product, currency, fee, term, min_terms, change_share, refund, refund_days) VALUES
-	('pro-year', 'pro', 'CNY', 27333.33333333333333333333, '1 month', 12, '365/12', 'full', 5);
+-- purchase is of twelve.  Automatic renewal is by the month for the same reason.  Refunded within 5 days: one
+-- instance of an account in full, the others less what they used.
+INSERT INTO billing.plan (plan, product, currency, fee, term, min_terms, change_share, refund, refund_days, refund_again) VALUES
+	('pro-year', 'pro', 'CNY', 27333.33333333333333333333, '1 month', 12, '365/12', 'full', 5, 'used value');
 INSERT INTO billing.plan_option (plan, option, unit, least, most, step, changes) VALUES ('pro-year', 'elastic', 'Gbps', 20, 1700, 10, 'after charge');
 -- forwarding rules beyond 60: 500 for each ten that are begun
 INSERT INTO billing.plan_option (plan, option, unit, least, most, step, changes) VALUES ('pro-year', 'rules', 'rule', 60, 500, 1, 'at once');

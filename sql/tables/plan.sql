@@ -14,6 +14,7 @@ CREATE TABLE billing.plan (
 	refund text NOT NULL DEFAULT 'none' CONSTRAINT plan_refund_is_known CHECK (refund IN ('none', 'full', 'prorated', 'used value')),
 	refund_days integer CONSTRAINT plan_refund_days_are_not_negative CHECK (refund_days >= 0),
 	refund_unused boolean NOT NULL DEFAULT false,
+	refund_again text CONSTRAINT plan_refund_again_is_known CHECK (refund_again IN ('none', 'prorated', 'used value')),
 	min_terms integer NOT NULL DEFAULT 1 CONSTRAINT plan_min_terms_are_1_or_more CHECK (min_terms >= 1),
 	max_terms integer NOT NULL DEFAULT 36 CONSTRAINT plan_max_terms_are_up_to_1200 CHECK (max_terms BETWEEN min_terms AND 1200),
 	provisioned boolean NOT NULL DEFAULT false,
@@ -39,6 +40,7 @@ COMMENT ON COLUMN billing.plan.downgrade IS 'to a plan of lower rank: refuse, or
 COMMENT ON COLUMN billing.plan.refund IS 'what a refund gives back: none, full, prorated (the days that are left), used value (what was paid less the list price of what was used)';
 COMMENT ON COLUMN billing.plan.refund_days IS 'a refund is asked for within so many days of the first term''s start; NULL: at any time';
 COMMENT ON COLUMN billing.plan.refund_unused IS 'a refund needs the allowances to be unused, up to plan_allowance.refund_up_to';
+COMMENT ON COLUMN billing.plan.refund_again IS 'what further refunds of the plan, or of another of its product, give back to an account that had one: none, prorated, used value; NULL: the same as the first';
 COMMENT ON COLUMN billing.plan.min_terms IS 'fewest terms of a first purchase';
 COMMENT ON COLUMN billing.plan.max_terms IS 'most terms of one order';
 COMMENT ON COLUMN billing.plan.provisioned IS 'true: the subscription waits for billing.activate_resource(), and its first term starts then';

@@ -45,6 +45,14 @@ SELECT t.use(4, 'gbps', 25, '2020-02-02 10:00'), t.use(4, 'gbps', 12, '2020-02-0
 CALL billing.run('2020-03-01 01:00');
 SELECT is(t.charged(4), t.charged(3), 'late and in pieces as at once');
 SELECT is(t.charged(3), 400.00, 'the band of 25 Gbps');
+
+-- an hour and a day that begin together are not compared, also where both come late and close at one instant
+INSERT INTO billing.meter VALUES ('by hour', 'Gbps', 'max'), ('by day', 'Gbps', 'max');
+INSERT INTO billing.price (meter, currency, counter, greatest_of, tariff) VALUES ('by hour', 'USD', 'hour', 'mixed', 'volume: 1 beyond'), ('by day', 'USD', 'day', 'mixed', 'volume: 2 beyond');
+SELECT billing.open_account(name => 'late', account_id => 5, at => '2020-03-01');
+SELECT t.use(5, 'by hour', 3, '2020-02-20 00:10'), t.use(5, 'by day', 5, '2020-02-20 00:10');
+CALL billing.run('2020-03-02');
+SELECT t.same('SELECT meter, sum(amount) FROM billing.charges WHERE account_id = 5 GROUP BY 1 ORDER BY 1', $$VALUES ('by day', 10.00), ('by hour', 3.00)$$, 'each is the highest of its own period');
 SELECT t.refuses($$INSERT INTO billing.price (meter, region, currency, greatest_of, post, tariff) VALUES ('traffic', 'EU', 'USD', 'month', 'cycle', 'graduated: 1 beyond')$$, '22023', 'month', 'a group posts at the end');
 SELECT t.verify_is_empty();
 SELECT * FROM finish();

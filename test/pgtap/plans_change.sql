@@ -99,6 +99,19 @@ SELECT is(t.balance(6), 100000::numeric, 'to the wallet');
 SELECT t.same($$SELECT debit, credit, amount FROM billing.ledger WHERE account_id = 6 AND kind = 'refund' ORDER BY transfer_id$$,
 	$$VALUES ('deferred', 'promotion', 100), ('deferred', 'wallet', 49700)$$, 'the voucher''s part to promotion');
 
+-- B3-21: one instance of an account in full, further ones by what they used; or not at all
+INSERT INTO billing.plan (plan, product, currency, fee, term, refund, refund_days, refund_again) VALUES
+	('once', 'once', 'USD', 300, '30 days', 'full', 5, 'used value'), ('once, larger', 'once', 'USD', 600, '30 days', 'full', 5, 'used value'),
+	('never again', '', 'USD', 300, '30 days', 'full', 5, 'none');
+SELECT billing.refund_subscription(6, billing.subscribe(6, 'once', at => '2024-02-01'), at => '2024-02-03');
+SELECT is(t.last_order(6), -300::numeric, 'B3-21: the first in full');
+SELECT billing.refund_subscription(6, billing.subscribe(6, 'once, larger', at => '2024-02-05'), at => '2024-02-08');
+SELECT is(t.last_order(6), -540::numeric, 'the next, of the same product, less 3 of 30 days');
+SELECT billing.refund_subscription(6, billing.subscribe(6, 'never again', at => '2024-02-05'), at => '2024-02-08');
+SELECT is(t.last_order(6), -300::numeric, 'another product has a first of its own');
+SELECT billing.subscribe(6, 'never again', at => '2024-02-09');
+SELECT t.refuses('SELECT billing.refund_subscription(6, t.sub(6), at => ''2024-02-10'')', 'UB046', 'can not be refunded', 'and no second one');
+
 -- DD-12, RF-06: paid less used value; the renewal that has not begun in full
 INSERT INTO billing.plan (plan, product, currency, fee, term, refund) VALUES ('pro', 'DDoS pro', 'USD', 49800, '1 year', 'used value');
 SELECT billing.grant_voucher(7, 100, '2025-01-01', at => '2023-01-01');
