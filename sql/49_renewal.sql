@@ -18,14 +18,15 @@ BEGIN
 	-- of one that is renewed at its end only, it does not matter what is used
 	RETURN QUERY SELECT p.account_id, p.package_id, p.valid_from, p.valid_until, p.auto_renew, p.used = p.size AND p.auto_renew_on <> 'expiry',
 		CASE p.auto_renew_on WHEN 'expiry' THEN 'Infinity' ELSE p.size - p.used END
-	FROM billing.package p
-	WHERE p.account_id >= account_from AND p.account_id < account_to AND p.auto_renew AND p.state <> 'refunded'
-		AND (chosen IS NULL OR p.account_id = ANY (chosen))
+	FROM (SELECT * FROM billing.package x WHERE chosen IS NULL AND x.account_id >= account_from AND x.account_id < account_to
+		UNION ALL SELECT * FROM billing.package x WHERE x.account_id = ANY (chosen)) p
+	WHERE p.auto_renew AND p.state <> 'refunded'
 	UNION
 	SELECT p.account_id, p.package_id, p.valid_from, p.valid_until, p.auto_renew, p.used = p.size, p.size - p.used
-	FROM billing.package n JOIN billing.package p ON p.account_id = n.account_id AND p.package_id = n.renews
-	WHERE n.account_id >= account_from AND n.account_id < account_to AND n.state = 'pending' AND p.state <> 'refunded'
-		AND (chosen IS NULL OR n.account_id = ANY (chosen));
+	FROM (SELECT * FROM billing.package x WHERE chosen IS NULL AND x.account_id >= account_from AND x.account_id < account_to
+		UNION ALL SELECT * FROM billing.package x WHERE x.account_id = ANY (chosen)) n
+	JOIN billing.package p ON p.account_id = n.account_id AND p.package_id = n.renews
+	WHERE n.state = 'pending' AND p.state <> 'refunded';
 END
 $fn$;
 COMMENT ON FUNCTION billing._renewable_packages(bigint, bigint, bigint[])
