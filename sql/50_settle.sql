@@ -420,8 +420,9 @@ BEGIN
 		JOIN billing.price p USING (price_id)
 		CROSS JOIN LATERAL (SELECT coalesce(c.stepped_from, c.quantity_to - c.added) AS quantity_from) q
 	), summed AS (
-		-- a counter that closes with the cycle is posted with it, in front of the timers of that instant
-		SELECT r.*, r.post = 'counter' AND (r.period_end > starts AND r.period_end <> ends
+		-- A counter that closes with the cycle is posted with it, in front of the timers of that instant; but an invoice that ends
+		-- inside of the cycle comes before.
+		SELECT r.*, r.post = 'counter' AND (r.period_end > starts AND (r.period_end <> ends OR r.next_invoice_at < ends)
 				OR billing._is_windowed(r.aggregation) OR r.greatest_of <> '') AS deferred,
 			r.old_line_exact + sum(r.exact_to - r.exact_from) OVER line AS line_exact,
 			row_number() OVER line = 1 AS first_of_line, lead(r.line_id) OVER line IS NULL AS last_of_line
