@@ -44,6 +44,7 @@ my $steps = sub { $node->safe_psql('killed', 'SELECT count(*) FROM billing.lifec
 my $killed = sub {
 	my ($how, $at) = @_;
 	my $before = $steps->();
+	my $checkpointer = $node->safe_psql('killed', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'");
 	my $ring = IPC::Run::start(['psql', '-Xq', '-d', $node->connstr('killed'), '-c', "SET application_name = 'ringer'", '-c', "CALL billing.tick('$at')"],
 		'>', \my $out, '2>', \my $err);
 	my $told = 0;
@@ -59,7 +60,9 @@ my $killed = sub {
 	else { kill 9, $pid }
 	$ring->finish;
 	isnt($err, '', "$how: it did not come to its end");
-	$node->poll_query_until('killed', 'SELECT true') or die 'the server does not come back';
+	# not before it has seen the crash: a server that starts again has new processes
+	$node->poll_query_until('killed', "SELECT pid <> $checkpointer FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
+		or die 'the server does not come back' if $how eq 'crashed';
 	return;
 };
 $killed->('terminated', '2026-01-02 00:01');
