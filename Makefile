@@ -9,7 +9,7 @@ PG_CFLAGS   = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wno
 
 # The extension's script is these parts, in this order.
 SQL_PARTS = $(addprefix sql/, 00_header.sql 10_types.sql 11_tariff.sql 12_lifecycle.sql 20_period.sql 21_meter.sql 22_term.sql \
-	23_waterfall.sql 24_renewal.sql 30_barrier.sql 31_install.sql 40_accounts.sql 41_ledger.sql 42_notice.sql 42_overdue.sql 42_resource.sql \
+	23_waterfall.sql 24_renewal.sql 30_barrier.sql 31_install.sql 31_row.sql 40_accounts.sql 41_ledger.sql 42_notice.sql 42_overdue.sql 42_resource.sql \
 	43_usage.sql 44_price.sql 45_condition.sql 46_order.sql 47_option_price.sql 47_peak.sql 47_subscription.sql 47_subscription_change.sql \
 	47_subscription_configure.sql 47_subscription_payment.sql 47_subscription_renew.sql 48_package.sql 49_cap.sql 49_day.sql 49_deduction.sql \
 	49_renewal.sql 50_settle.sql 51_shards.sql 52_window.sql 53_invoice.sql 55_lifecycle.sql 55_lifecycle_package.sql \
@@ -19,7 +19,7 @@ SQL_PARTS = $(addprefix sql/, 00_header.sql 10_types.sql 11_tariff.sql 12_lifecy
 # Tables and views are the user's own objects: billing.install() makes them.  One file a concept.
 SQL_TABLES = $(addprefix sql/tables/, installation.sql currency.sql meter.sql account.sql price.sql usage.sql settlement.sql charge.sql \
 	ledger.sql invoice.sql plan.sql plan_option_price.sql order.sql subscription.sql subscription_payment.sql package.sql lifecycle.sql resource.sql notice.sql \
-	usage_cap.sql)
+	usage_cap.sql row_checks.sql)
 SQL_VIEWS  = $(addprefix sql/tables/, views_renewal.sql views.sql views_prepaid.sql views_plan.sql views_cap.sql views_revenue.sql)
 HEAD_SQL   = sql/billing--$(EXTVERSION).sql
 DATA_built = $(HEAD_SQL)

@@ -65,7 +65,9 @@ BEGIN
 			ERRCODE = 'UB042',
 			DETAIL = 'A price by options is for the holders of one plan, and every option is a row of billing.plan_option.',
 			HINT = format('SELECT option, choices, least, most FROM billing.plan_option WHERE plan = %L;', NEW.plan);
-	ELSIF NEW.counter = 'term' AND (NEW.plan = '' OR how = 'time_weighted') THEN
+	END IF;
+	PERFORM billing._check_priced_options(NEW.plan, NEW.options);
+	IF NEW.counter = 'term' AND (NEW.plan = '' OR how = 'time_weighted') THEN
 		RAISE EXCEPTION 'a price of meter "%" has no terms to count in', NEW.meter USING
 			ERRCODE = 'invalid_parameter_value',
 			DETAIL = 'Terms are those of the plan that the price is for; a level that holds is billed by hour, day or month.',

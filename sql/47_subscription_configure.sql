@@ -28,8 +28,7 @@ BEGIN
 				ERRCODE = 'UB042',
 				DETAIL = 'It can not be left out or switched off.',
 				HINT = format('SELECT option, choices, least, most, step FROM billing.plan_option WHERE plan = %L;', plan);
-		ELSIF has IS NOT NULL AND (jsonb_typeof(has) IN ('null', 'object', 'array') OR CASE WHEN o.choices IS NOT NULL THEN NOT o.choices @> has
-			ELSE (as_number BETWEEN o.least AND coalesce(o.most, 'Infinity') AND coalesce((as_number - o.least) % o.step = 0, true)) IS NOT TRUE END) THEN
+		ELSIF has IS NOT NULL AND NOT billing._is_option_value(o.choices, o.least, o.most, o.step, has) THEN
 			RAISE EXCEPTION 'plan "%" has no option "%" of %', plan, o.option, has USING
 				ERRCODE = 'UB042',
 				DETAIL = CASE WHEN o.choices IS NOT NULL THEN format('It is one of %s.', o.choices)
@@ -181,14 +180,16 @@ BEGIN
 	SELECT c.decimals, a.time_zone, c.currency INTO STRICT places, zone, code
 	FROM billing.account a JOIN billing.currency c USING (currency) WHERE a.account_id = s.account_id;
 	new_fee := (billing._price_terms(s.account_id, s.plan, s.region, _charge_options.options, s.quantity, 1, _charge_options.at)).fee;
-	-- Terms that are not over and cost less than that.  One that was paid at more stays so: nothing comes back, and nothing is paid twice.
-	SELECT array_agg(t.term ORDER BY t.term) AS terms, array_agg(t.fee ORDER BY t.term) AS fees, array_agg(e.exact ORDER BY t.term) AS exact,
+	-- Terms that are not over and cost more by these options than by those of before.  A price that has risen since is no reason to pay;
+	-- one that was paid at more stays so: nothing comes back, and nothing is paid twice.
+	SELECT array_agg(t.term ORDER BY t.term) AS terms, array_agg(e.exact ORDER BY t.term) AS exact,
 		billing._round_change(sum(e.exact), places, p.change_rounding) AS total INTO changed
 	FROM billing.subscription_term t
-	CROSS JOIN LATERAL (SELECT coalesce(billing._plan_fee(t.plan, s.region, _charge_options.options, code, _charge_options.at) * s.quantity, t.fee)) f(fee)
+	CROSS JOIN LATERAL (SELECT coalesce(billing._plan_fee(t.plan, s.region, _charge_options.options, code, _charge_options.at) * s.quantity, t.fee),
+		greatest(t.fee, billing._plan_fee(t.plan, s.region, s.options, code, _charge_options.at) * s.quantity)) f(fee, before)
 	CROSS JOIN LATERAL billing._change_share(t.plan, t.term_start, t.term_end, t.term = s.paid_terms, zone, _charge_options.at) r
-	CROSS JOIN LATERAL (SELECT f.fee, billing.prorate(f.fee - t.fee, r.part, r.whole) AS exact) e
-	WHERE t.account_id = s.account_id AND t.subscription_id = s.subscription_id AND t.term_end > _charge_options.at AND f.fee > t.fee;
+	CROSS JOIN LATERAL (SELECT billing.prorate(f.fee - f.before, r.part, r.whole) AS exact) e
+	WHERE t.account_id = s.account_id AND t.subscription_id = s.subscription_id AND t.term_end > _charge_options.at AND f.fee > f.before;
 	IF changed.total > 0 THEN
 		id := billing._place_order(s.account_id, 'change', 'subscription', s.subscription_id, s.plan, cardinality(changed.terms), changed.total, 0,
 			_charge_options.voucher, ARRAY[p.plan, p.product], format('plan %s, %s to %s', s.plan, s.options, _charge_options.options), false, _charge_options.at);
@@ -284,6 +285,8 @@ BEGIN
 		merged := billing._fit_options(s.plan, merged);
 	END IF;
 	PERFORM billing._check_options(s.account_id, s.plan, s.region, merged, configure_subscription.at);
+	-- the plan of the next terms is sold with these options, or they would cost what it costs without
+	PERFORM billing._check_options(s.account_id, s.next_plan, s.region, merged, configure_subscription.at) WHERE s.next_plan IS NOT NULL;
 	id := billing._charge_options(s.account_id, s.subscription_id, merged, voucher, configure_subscription.at);
 	PERFORM billing._set_options(s.account_id, s.subscription_id, s.plan, now_changes, from_at, later_changes, next_day, configure_subscription.at);
 	PERFORM billing._answer_request(configure_subscription.account_id, configure_subscription.key, coalesce(to_jsonb(id), 'null'));

@@ -55,7 +55,7 @@ CREATE TABLE billing.plan_option (
 	option text COLLATE "C" NOT NULL CONSTRAINT plan_option_has_a_name CHECK (option <> ''),
 	unit text NOT NULL DEFAULT '',
 	choices jsonb CONSTRAINT plan_option_choices_are_texts_numbers_or_booleans
-		CHECK (jsonb_typeof(choices) = 'array' AND choices <> '[]' AND NOT jsonb_path_exists(choices, '$[*] ? (@.type() == "array" || @.type() == "object" || @.type() == "null")')),
+		CHECK (jsonb_typeof(choices) = 'array' AND choices <> '[]' AND NOT jsonb_path_exists(choices, 'strict $[*] ? (@.type() == "array" || @.type() == "object" || @.type() == "null")', '{}', true)),
 	least numeric NOT NULL DEFAULT 0 CONSTRAINT plan_option_least_is_finite_and_not_negative CHECK (least >= 0 AND least < 'Infinity'),
 	most numeric CONSTRAINT plan_option_most_is_finite_and_from_least_on CHECK (most >= least AND most < 'Infinity'),
 	step numeric CONSTRAINT plan_option_step_is_finite_and_above_0 CHECK (step > 0 AND step < 'Infinity'),
@@ -140,6 +140,8 @@ CREATE TRIGGER plan_check BEFORE INSERT OR UPDATE ON billing.plan
 	FOR EACH ROW EXECUTE FUNCTION billing._check_plan_policies();
 CREATE TRIGGER plan_guard BEFORE UPDATE OR DELETE ON billing.plan
 	FOR EACH ROW EXECUTE FUNCTION billing._guard_plan();
+CREATE TRIGGER plan_option_check BEFORE INSERT OR UPDATE ON billing.plan_option
+	FOR EACH ROW EXECUTE FUNCTION billing._check_plan_option();
 CREATE TRIGGER plan_option_guard BEFORE INSERT OR UPDATE OR DELETE ON billing.plan_option
 	FOR EACH ROW EXECUTE FUNCTION billing._guard_plan();
 CREATE TRIGGER plan_price_guard BEFORE UPDATE OR DELETE ON billing.plan_price

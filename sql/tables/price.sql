@@ -38,7 +38,7 @@ CREATE TABLE billing.price (
 	region text COLLATE "C" NOT NULL DEFAULT '',
 	plan text COLLATE "C" NOT NULL DEFAULT '',
 	currency text COLLATE "C" NOT NULL REFERENCES billing.currency,
-	account_id bigint NOT NULL DEFAULT 0 CHECK (account_id >= 0),
+	account_id bigint NOT NULL DEFAULT 0 CONSTRAINT price_account_is_0_or_one_that_there_is CHECK (account_id >= 0),
 	valid_from timestamptz NOT NULL DEFAULT '-infinity' CONSTRAINT price_takes_over_at_some_instant CHECK (valid_from < 'infinity'),
 	tariff billing.tariff NOT NULL,
 	counter text NOT NULL DEFAULT 'month' CONSTRAINT price_counter_is_known CHECK (counter IN ('hour', 'day', 'month', 'term')),

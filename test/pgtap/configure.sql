@@ -117,6 +117,29 @@ SELECT billing.subscribe(11, 'back', options => '{"base": 1}', at => '2019-03-01
 SELECT billing.configure_subscription(11, t.sub(11), '{"base": 2}', at => '2019-03-01');
 SELECT billing.refund_subscription(11, t.sub(11), at => '2019-03-02');
 SELECT is(t.balance(11), 1000000::numeric, 'all of it');
+-- B3-7: the difference of two options is that of one list of prices; a price that has risen since the purchase is no part of it
+INSERT INTO billing.plan (plan, product, currency, fee, term) VALUES ('risen', '', 'CNY', 0, '1 month');
+INSERT INTO billing.plan_option (plan, option, required, changes) VALUES ('risen', 'base', true, 'increase'), ('risen', 'cap', false, 'at once');
+INSERT INTO billing.plan_price (plan, options, currency, fee) VALUES ('risen', '{"base": 1}', 'CNY', 100), ('risen', '{"base": 2}', 'CNY', 200), ('risen', '{"base": 3}', 'CNY', 300);
+INSERT INTO billing.plan_price (plan, options, currency, fee, valid_from) VALUES ('risen', '{"base": 1}', 'CNY', 150, '2019-03-02'), ('risen', '{"base": 2}', 'CNY', 230, '2019-03-02'), ('risen', '{"base": 3}', 'CNY', 220, '2019-03-04');
+SELECT billing.subscribe(n, 'risen', terms => 2, options => '{"base": 1}', at => '2019-03-01 00:00+08') FROM generate_series(12, 13) n;
+SELECT is(billing.configure_subscription(12, t.sub(12), '{"cap": 5}', at => '2019-03-03 00:00+08'), NULL, 'B3-6: an option that costs nothing costs nothing after a rise of prices');
+SELECT is(billing.configure_subscription(12, t.sub(12), '{}', at => '2019-03-03 00:00+08'), NULL, 'nor does no change at all');
+SELECT billing.configure_subscription(12, t.sub(12), '{"base": 2}', at => '2019-03-16 00:00+08');
+SELECT is(t.last_order(12), 121.29, 'B3-7: 80, of the list of that day, for 16 of 31 days and a month');
+SELECT billing.configure_subscription(13, t.sub(13), '{"base": 2}', at => '2019-03-01 00:00+08'), billing.configure_subscription(13, t.sub(13), '{"base": 3}', at => '2019-04-01 00:00+08');
+SELECT is((SELECT array_agg(o.money ORDER BY o.order_id) FROM billing.orders o WHERE o.account_id = 13), '{200.00,200.00}', 'a list on which more is cheaper gives nothing back');
+SELECT t.verify_is_empty();
+-- a plan that takes over with the next term is sold with what is chosen meanwhile, or it would be renewed for its bare fee
+INSERT INTO billing.plan (plan, product, currency, fee, term, rank, downgrade) VALUES ('large', 'two', 'CNY', 0, '1 month', 2, 'next term'), ('small', 'two', 'CNY', 0, '1 month', 1, 'next term');
+INSERT INTO billing.plan_option (plan, option, required, changes) VALUES ('large', 'base', true, 'increase'), ('small', 'base', true, 'increase');
+INSERT INTO billing.plan_price (plan, options, currency, fee) VALUES ('large', '{"base": 1}', 'CNY', 200), ('large', '{"base": 2}', 'CNY', 300), ('large', '{"base": 3}', 'CNY', 400), ('small', '{"base": 1}', 'CNY', 100), ('small', '{"base": 2}', 'CNY', 150);
+SELECT billing.subscribe(14, 'large', options => '{"base": 1}', auto_renew => true, at => '2019-03-01');
+SELECT billing.change_plan(14, t.sub(14), 'small', at => '2019-03-02');
+SELECT t.refuses($$SELECT billing.configure_subscription(14, t.sub(14), '{"base": 3}', at => '2019-03-03')$$, 'UB042', '"small" has no option "base" of 3', 'B3-7: a base that the next plan does not have');
+SELECT billing.configure_subscription(14, t.sub(14), '{"base": 2}', at => '2019-03-03');
+CALL billing.run('2019-04-02');
+SELECT is(t.last_order(14), 150::numeric, 'what it has is renewed at its fee');
 CALL billing.run('2019-06-01');
 SELECT t.verify_is_empty();
 -- verify() sees what does not fit

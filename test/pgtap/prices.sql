@@ -78,10 +78,10 @@ SELECT t.refuses($$INSERT INTO billing.price (meter, currency, tariff) VALUES ('
 SELECT t.refuses($$INSERT INTO billing.price (meter, currency, account_id, tariff) VALUES ('m', 'USD', 999, 'graduated: 1 beyond')$$, 'UB001', '999', 'unknown account');
 SELECT t.refuses($$INSERT INTO billing.price (meter, currency, account_id, tariff) VALUES ('m', 'EUR', 1, 'graduated: 1 beyond')$$, 'UB003', 'EUR',
 	'a price for a currency that the account does not have');
-SELECT throws_like($$INSERT INTO billing.price (meter, currency, tariff, counter) VALUES ('m', 'EUR', 'graduated: 1 beyond', 'week')$$, '%price_counter_is_known%', 'unknown counter');
-SELECT throws_like($$INSERT INTO billing.price (meter, currency, tariff, post) VALUES ('m', 'EUR', 'graduated: 1 beyond', 'never')$$, '%price_post_is_known%', 'unknown post');
-SELECT throws_like($$INSERT INTO billing.price (meter, currency, tariff, scope) VALUES ('m', 'EUR', 'graduated: 1 beyond', 'planet')$$, '%price_scope_is_known%', 'unknown scope');
-SELECT throws_like($$INSERT INTO billing.meter VALUES ('x', 'unit', 'average')$$, '%meter_aggregation_is_known%', 'unknown aggregation');
+SELECT t.refuses($$INSERT INTO billing.price (meter, currency, tariff, counter) VALUES ('m', 'EUR', 'graduated: 1 beyond', 'week')$$, '23514', 'counter "week"', 'unknown counter');
+SELECT t.refuses($$INSERT INTO billing.price (meter, currency, tariff, post) VALUES ('m', 'EUR', 'graduated: 1 beyond', 'never')$$, '23514', 'post "never"', 'unknown post');
+SELECT t.refuses($$INSERT INTO billing.price (meter, currency, tariff, scope) VALUES ('m', 'EUR', 'graduated: 1 beyond', 'planet')$$, '23514', 'scope "planet"', 'unknown scope');
+SELECT t.refuses($$INSERT INTO billing.meter VALUES ('x', 'unit', 'average')$$, '23514', 'aggregation "average"', 'unknown aggregation');
 SELECT is((SELECT count(*) FROM billing.price WHERE currency <> 'USD'), 0::bigint, 'and nothing of it stays');
 
 -- when money moves
