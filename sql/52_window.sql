@@ -6,10 +6,10 @@
 -- positions close, _carry_levels() opens what follows from the level that holds then.  A late event has every closed
 -- window behind it read again (_reopen_levels()), for each may begin with another level now.
 
--- not pinned: meant to be inlined
+-- not pinned: meant to be inlined, also into a view that is asked under any search_path; so its body is bound when it is made
 CREATE FUNCTION billing._is_windowed(aggregation text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $fn$ SELECT aggregation IN ('percentile', 'peak_mean', 'unique', 'time_weighted') $fn$;
+RETURN aggregation IN ('percentile', 'peak_mean', 'unique', 'time_weighted');
 COMMENT ON FUNCTION billing._is_windowed(text) IS 'is a meter of that aggregation read when its counter period closes?';
 
 CREATE FUNCTION billing._check_windowed_price(price record) RETURNS void

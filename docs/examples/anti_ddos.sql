@@ -195,8 +195,8 @@ INSERT INTO billing.plan (plan, product, currency, fee, term, rank, max_terms) V
 INSERT INTO billing.plan_option (plan, option, unit, least, most, step, required, changes) SELECT p, 'packs', '10 domains', 0, 10, 1, false, 'at once' FROM unnest(ARRAY['scdn-basic', 'scdn-standard']) p;
 INSERT INTO billing.plan_option_price (plan, option, currency, fee) SELECT p, 'packs', 'CNY', 1000 FROM unnest(ARRAY['scdn-basic', 'scdn-standard']) p;
 INSERT INTO billing.price (meter, plan, currency, counter, scope, greatest_of, tariff) VALUES
-	('attack', 'scdn-standard', 'CNY', 'day', 'resource', 'scdn elastic', 'volume: 0 up to 20, flat 1580 up to 30, flat 2780 up to 40, flat 3980 up to 50, flat 5180 up to 60, flat 8180 up to 70, flat 10180 up to 80, flat 11680 up to 100, flat 14680 up to 150, flat 16680 up to 200, flat 21680 beyond'),
-	('cc', 'scdn-standard', 'CNY', 'day', 'resource', 'scdn elastic', 'volume: 0 up to 60000, flat 1580 up to 100000, flat 2780 up to 130000, flat 3980 up to 160000, flat 5180 up to 200000, flat 8180 up to 230000, flat 10180 up to 260000, flat 11680 up to 300000, flat 14680 up to 450000, flat 16680 up to 600000, flat 21680 beyond'),
+	('attack', 'scdn-standard', 'CNY', 'day', 'resource', 'scdn elastic', 'volume: 0 up to 20, flat 1580 up to 30, flat 2780 up to 40, flat 3980 up to 50, flat 5180 up to 60, flat 8180 up to 70, flat 10180 up to 80, flat 11680 up to 100, flat 14680 up to 150, flat 16680 up to 200, flat 21680 up to 300, flat 24680 up to 500, flat 36680 beyond'),
+	('cc', 'scdn-standard', 'CNY', 'day', 'resource', 'scdn elastic', 'volume: 0 up to 60000, flat 1580 up to 100000, flat 2780 up to 130000, flat 3980 up to 160000, flat 5180 up to 200000, flat 8180 up to 230000, flat 10180 up to 260000, flat 11680 up to 300000, flat 14680 up to 450000, flat 16680 up to 600000, flat 21680 up to 800000, flat 24680 up to 1000000, flat 36680 beyond'),
 	('attack', 'scdn-basic', 'CNY', 'day', 'resource', '', 'graduated: 0 beyond'), ('cc', 'scdn-basic', 'CNY', 'day', 'resource', '', 'graduated: 0 beyond');
 
 -- ==== CDN beside it: traffic that an attack of more than 10 Gbps has caused is waived ===================================

@@ -134,6 +134,8 @@ SELECT is(t.days(11, 'attack'), '03-26 5700, 03-27 5700', 'B3-17: the new one do
 SELECT is(t.days(20, 'attack'), '03-26 600', 'C16: 55 - 10 in the band to 50, in USD');
 SELECT is(t.days(12, 'attack cc', 'ip'), '03-26 3980, 03-27 3980, 03-28 0', 'B3-23, C20: the higher band of Gbps and QPS wins');
 SELECT is(t.days(12, 'attack cc', 'ip-2'), '03-26 0', 'B3-23: the basic plan has no elastic protection, and is alone');
+SELECT is((SELECT string_agg(trim_scale(billing.rate(p.tariff, v.q))::text, ' ' ORDER BY v.q) FROM billing.price p, (VALUES ('attack', 300), ('attack', 300.1), ('attack', 500.1), ('cc', 800000), ('cc', 800001), ('cc', 1500000)) v(meter, q)
+	WHERE p.plan = 'scdn-standard' AND p.meter = v.meter), '21680 24680 36680 21680 24680 36680', 'C20: the highest bands of both');
 -- packs of domains
 SELECT billing.configure_subscription(12, t.sub(12), '{"packs": 2}', at => '2021-03-30 00:00+08') \g /dev/null
 SELECT is(t.last_order(12), 5741.94, 'SCDN-01: two packs for 27 of 31 days, and for two months');
