@@ -114,39 +114,50 @@ CREATE FUNCTION billing._next_used(from_cycle integer, until_cycle integer) RETU
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
--- Out of step, the index knows.  In step, an hour is used or not; the first used one is found by halving.
+-- Out of step, the index knows.  In step, rows lie about in the order of their hours, so the one that is come upon is mostly
+-- of the first hour, which takes one more look to know.  Where they do not, halving gets there.
 DECLARE
-	late integer;
 	low integer := from_cycle;
-	high integer;
 	middle integer;
+	used integer;
+	first_used integer;
+	is_scattered boolean := false;
 BEGIN
-	SELECT min(billing.cycle_of(u.arrived, u.event_time)) INTO late FROM billing.usage u
+	IF from_cycle >= until_cycle THEN
+		RETURN NULL;
+	END IF;
+	SELECT min(billing.cycle_of(u.arrived, u.event_time)) INTO first_used FROM billing.usage u
 	WHERE NOT billing._in_step(u.arrived, u.event_time)
 		AND billing.cycle_of(u.arrived, u.event_time) >= from_cycle AND billing.cycle_of(u.arrived, u.event_time) < until_cycle;
-	high := coalesce(late, until_cycle);
-	IF NOT billing._is_used(low, high) THEN
-		RETURN late;
-	END IF;
-	WHILE high - low > 1 LOOP
-		middle := low + (high - low) / 2;
-		IF billing._is_used(low, middle) THEN
-			high := middle;
-		ELSE
-			low := middle;
+	LOOP
+		used := billing._used_cycle(low, coalesce(first_used, until_cycle));
+		IF used IS NULL THEN
+			RETURN first_used;
 		END IF;
+		first_used := used;
+		IF is_scattered THEN
+			middle := low + (first_used - low) / 2;
+			used := billing._used_cycle(low, middle);
+			IF used IS NULL THEN
+				low := middle;
+			ELSE
+				first_used := used;
+			END IF;
+		END IF;
+		is_scattered := true;
 	END LOOP;
-	RETURN low;
 END
 $fn$;
 COMMENT ON FUNCTION billing._next_used(integer, integer)
 	IS 'the first cycle from one to before another that usage settles with, but for what waits for the end of its day; NULL: none';
 
-CREATE FUNCTION billing._is_used(from_cycle integer, until_cycle integer) RETURNS boolean
+CREATE FUNCTION billing._used_cycle(from_cycle integer, until_cycle integer) RETURNS integer
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 SET enable_seqscan = off	-- what there is may lie at a table's end
+SET enable_indexscan = off	-- by block ranges, whatever the caller has switched off
+SET enable_bitmapscan = on
 SET plan_cache_mode = force_custom_plan	-- of the months that are asked for
 AS $fn$
 DECLARE
@@ -156,20 +167,25 @@ DECLARE
 	-- the names that lie before, between and behind those of meters that are settled by the day, whose usage waits
 	waiting constant text[] := billing._day_meters();
 	name_from text COLLATE "C" := '';
+	used timestamptz;
 BEGIN
+	IF from_cycle >= until_cycle THEN
+		RETURN NULL;
+	END IF;
 	FOR i IN 1 .. coalesce(cardinality(waiting), 0) LOOP
-		IF EXISTS (SELECT FROM billing.usage u WHERE billing._in_step(u.arrived, u.event_time) AND u.event_time >= since AND u.event_time < until
-			AND u.meter >= name_from AND u.meter < waiting[i]) THEN
-			RETURN true;
+		used := (SELECT u.event_time FROM billing.usage u WHERE billing._in_step(u.arrived, u.event_time) AND u.event_time >= since AND u.event_time < until
+			AND u.meter >= name_from AND u.meter < waiting[i] LIMIT 1);
+		IF used IS NOT NULL THEN
+			RETURN billing.cycle_of(used);
 		END IF;
 		name_from := waiting[i] || chr(1); -- the next there can be
 	END LOOP;
-	RETURN EXISTS (SELECT FROM billing.usage u WHERE billing._in_step(u.arrived, u.event_time) AND u.event_time >= since AND u.event_time < until
-		AND u.meter >= name_from);
+	RETURN billing.cycle_of((SELECT u.event_time FROM billing.usage u
+		WHERE billing._in_step(u.arrived, u.event_time) AND u.event_time >= since AND u.event_time < until AND u.meter >= name_from LIMIT 1));
 END
 $fn$;
-COMMENT ON FUNCTION billing._is_used(integer, integer)
-	IS 'did usage that arrived in step, and does not wait for the end of its day, happen from one cycle to before another?';
+COMMENT ON FUNCTION billing._used_cycle(integer, integer)
+	IS 'a cycle, from one to before another, in which usage happened that arrived in step and does not wait for the end of its day: the one that is come upon; NULL: none';
 
 CREATE FUNCTION billing._summarize_usage() RETURNS void
 LANGUAGE plpgsql VOLATILE

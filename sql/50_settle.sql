@@ -126,7 +126,7 @@ BEGIN
 		SELECT f.account_id, f.package_id, sum(k.deductible * c.factor) AS units, bool_or(d.is_uncovered) AS is_uncovered
 		FROM (SELECT x.account_id, x.package_id, e.steps FROM flagged x LEFT JOIN eased e USING (account_id)
 			WHERE e.steps IS NULL OR x.is_used_up) f
-		JOIN billing._package_scopes(account_from, account_to, NULL) c USING (account_id, package_id)
+		JOIN billing._package_scopes(account_from, account_to, (SELECT b.few FROM bound b)) c USING (account_id, package_id)
 		JOIN usable k ON k.account_id = f.account_id AND k.meter = c.meter AND coalesce(c.region, k.region) = k.region
 			AND coalesce(c.resource, k.resource) = k.resource
 		CROSS JOIN LATERAL (SELECT f.steps IS NULL OR EXISTS (SELECT FROM unnest(f.steps) d

@@ -201,9 +201,12 @@ BEGIN
 	timer := billing._next_timer(s.account_from, s.account_to, billing.cycle_start(c));
 	IF timer IS NOT NULL THEN
 		PERFORM billing._run_timers(s.account_from, s.account_to, timer, at);
-		RETURN true;
-	END IF;
-	IF c < drained THEN
+		timer := billing._next_timer(s.account_from, s.account_to, billing.cycle_start(c));
+		-- mostly it was the only one, and no cycle waits behind it
+		IF timer IS NOT NULL OR c < drained THEN
+			RETURN true;
+		END IF;
+	ELSIF c < drained THEN
 		IF billing._split_shard(s.shard) THEN
 			RETURN true;
 		END IF;

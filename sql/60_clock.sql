@@ -32,33 +32,30 @@ SET enable_seqscan = off	-- each reads the first row of a timer's index, as in _
 SET enable_bitmapscan = off
 SET jit = off
 AS $fn$
+DECLARE
+	delay constant interval := (SELECT i.settle_delay FROM billing.installation i);
+	watermark constant integer := (SELECT b.cycle FROM billing.barrier b WHERE b.mark = 'watermark');
+	present constant timestamptz := billing.cycle_start(watermark);
+	-- A timer of what is settled is due when the cycle that holds its instant is over.
+	timer constant timestamptz := least(
+		CASE WHEN billing._day_meters() IS NOT NULL THEN billing._next_day_end(present) END,
+		(SELECT min(p.closes_at) FROM billing.position p WHERE p.closes_at > present),
+		(SELECT min(s.next_invoice_at) FROM billing.account_state s WHERE s.next_invoice_at > present),
+		(SELECT min(s.renew_at) FROM billing.subscription s WHERE s.renew_at > present),
+		(SELECT min(s.paid_until) FROM billing.subscription s WHERE s.state = 'active' AND s.paid_until < 'infinity' AND s.paid_until > present),
+		(SELECT min(p.valid_until) FROM billing.package p WHERE p.state = 'active' AND p.valid_until > present),
+		(SELECT min(p.valid_from) FROM billing.package p WHERE p.state = 'pending' AND p.valid_from > present),
+		(SELECT min(v.expires_at) FROM billing.voucher v WHERE v.expired_at IS NULL AND v.expires_at < 'infinity' AND v.expires_at > present));
+	-- A step is applied just after its instant, which is the last to pay; one that a ring has left undone waits for the next.
+	due constant timestamptz := least(
+		(SELECT min(d.next_at) + interval '1 microsecond' FROM billing._due_subjects(coalesce((SELECT h.at FROM billing.heartbeat h), '-infinity')) d
+			WHERE d.next_at < until),
+		billing.cycle_start(billing.cycle_of(timer - interval '1 microsecond') + 1) + delay);
+	used integer;
 BEGIN
-	-- What settles does so when its cycle is over; a timer when the cycle that holds its instant is.  A step is applied
-	-- just after its instant, which is the last to pay; one that a ring has left undone waits for the next.
-	RETURN least((SELECT min(d.next_at) + interval '1 microsecond' FROM billing._due_subjects(coalesce((SELECT h.at FROM billing.heartbeat h), '-infinity')) d
-		WHERE d.next_at < until),
-	(SELECT min(billing.cycle_start(n.cycle + 1) + i.settle_delay)
-	FROM billing.barrier b
-	CROSS JOIN billing.installation i
-	CROSS JOIN LATERAL (VALUES
-		(billing._next_used(b.cycle, billing.cycle_of(until) + 1)),
-		(CASE WHEN billing._day_meters() IS NOT NULL THEN billing.cycle_of(billing._next_day_end(billing.cycle_start(b.cycle)) - interval '1 microsecond') END),
-		((SELECT billing.cycle_of(min(p.closes_at) - interval '1 microsecond') FROM billing.position p
-		  WHERE p.closes_at > billing.cycle_start(b.cycle))),
-		((SELECT billing.cycle_of(min(s.next_invoice_at) - interval '1 microsecond') FROM billing.account_state s
-		  WHERE s.next_invoice_at > billing.cycle_start(b.cycle))),
-		((SELECT billing.cycle_of(min(s.renew_at) - interval '1 microsecond') FROM billing.subscription s
-		  WHERE s.renew_at > billing.cycle_start(b.cycle))),
-		((SELECT billing.cycle_of(min(s.paid_until) - interval '1 microsecond') FROM billing.subscription s
-		  WHERE s.state = 'active' AND s.paid_until < 'infinity' AND s.paid_until > billing.cycle_start(b.cycle))),
-		((SELECT billing.cycle_of(min(p.valid_until) - interval '1 microsecond') FROM billing.package p
-		  WHERE p.state = 'active' AND p.valid_until > billing.cycle_start(b.cycle))),
-		((SELECT billing.cycle_of(min(p.valid_from) - interval '1 microsecond') FROM billing.package p
-		  WHERE p.state = 'pending' AND p.valid_from > billing.cycle_start(b.cycle))),
-		((SELECT billing.cycle_of(min(v.expires_at) - interval '1 microsecond') FROM billing.voucher v
-		  WHERE v.expired_at IS NULL AND v.expires_at < 'infinity' AND v.expires_at > billing.cycle_start(b.cycle)))) n(cycle)
-	WHERE b.mark = 'watermark' AND n.cycle IS NOT NULL
-		AND billing.cycle_start(n.cycle + 1) + i.settle_delay <= until));
+	-- usage settles when its cycle is over; that of cycles which are not over at what is due first is not looked for
+	used := billing._next_used(watermark, billing.cycle_of(least(until, due) - delay));
+	RETURN (SELECT d.at FROM least(due, billing.cycle_start(used + 1) + delay) d(at) WHERE d.at <= until);
 END
 $fn$;
 COMMENT ON FUNCTION billing._next_due(timestamptz) IS 'the next instant, up to until, at which a tick has something to do; NULL: none';

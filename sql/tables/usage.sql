@@ -18,7 +18,7 @@ CREATE TABLE billing.usage (
 ) PARTITION BY RANGE (event_time);
 -- Two ways to the rows of a cycle, because one B-tree over all of them costs COPY half as much again: what streams
 -- in lies in the order of its hours, so block ranges do; what is late, or far ahead, has an index of its own.  The meter
--- is there for _is_used(): hours in which all that happened waits for the end of its day.
+-- is there for _used_cycle(): hours in which all that happened waits for the end of its day.
 CREATE INDEX usage_event_time ON billing.usage USING brin (event_time, meter) WITH (pages_per_range = 32);
 CREATE INDEX usage_out_of_step ON billing.usage (billing.cycle_of(arrived, event_time), account_id)
 	WHERE NOT billing._in_step(arrived, event_time);
