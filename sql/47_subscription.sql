@@ -309,6 +309,7 @@ BEGIN
 	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id AND w.decided_at < _start_subscription.at;
 	PERFORM billing._open_terms(s.account_id, s.subscription_id, o.order_id, s.plan);
 	PERFORM billing._set_renew_at(s.account_id, s.subscription_id, _start_subscription.at);
+	PERFORM billing._set_next_steps(ARRAY[s.account_id], ARRAY[s.subscription_id]);
 	PERFORM billing._turn_subscriptions(ARRAY[s.account_id], _start_subscription.at, _start_subscription.at);
 END
 $fn$;

@@ -294,6 +294,7 @@ BEGIN
 		AND s.auto_renew <> enabled;
 	IF FOUND THEN
 		PERFORM billing._set_renew_at(set_subscription_auto_renew.account_id, set_subscription_auto_renew.subscription_id, set_subscription_auto_renew.at);
+		PERFORM billing._set_next_steps(ARRAY[set_subscription_auto_renew.account_id], ARRAY[set_subscription_auto_renew.subscription_id]);
 	END IF;
 	PERFORM billing._answer_request(set_subscription_auto_renew.account_id, set_subscription_auto_renew.key, to_jsonb(enabled));
 	RETURN enabled;

@@ -1,9 +1,13 @@
 -- Renewal and end of subscriptions: by a call, by themselves, once money has come in.  New terms count on from the old end.
 
 CREATE FUNCTION billing._day_before(until timestamptz, time_zone text) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $fn$ SELECT (until AT TIME ZONE time_zone - interval '1 day') AT TIME ZONE time_zone $fn$;
+AS $fn$
+BEGIN
+	RETURN (until AT TIME ZONE time_zone - interval '1 day') AT TIME ZONE time_zone;
+END
+$fn$;
 COMMENT ON FUNCTION billing._day_before(timestamptz, text) IS 'the same wall time a calendar day earlier';
 
 CREATE FUNCTION billing._set_renew_at(account_id bigint, subscription_id bigint, at timestamptz) RETURNS void
@@ -19,10 +23,9 @@ BEGIN
 	FROM billing.account a, billing.subscription_term t
 	WHERE s.account_id = _set_renew_at.account_id AND s.subscription_id = _set_renew_at.subscription_id AND a.account_id = s.account_id
 		AND t.account_id = s.account_id AND t.subscription_id = s.subscription_id AND t.term = s.paid_terms;
-	PERFORM billing._set_next_steps(ARRAY[_set_renew_at.account_id], ARRAY[_set_renew_at.subscription_id]);
 END
 $fn$;
-COMMENT ON FUNCTION billing._set_renew_at(bigint, bigint, timestamptz) IS 'sets when a subscription renews itself, from its flag, state and end, and the next step of its chains';
+COMMENT ON FUNCTION billing._set_renew_at(bigint, bigint, timestamptz) IS 'sets when a subscription renews itself, from its flag, state and end; the caller sets the next step of its chains, which waits for that';
 
 CREATE FUNCTION billing._renew(account_id bigint, subscription_id bigint, terms integer, voucher text, automatic boolean, at timestamptz) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
@@ -46,7 +49,7 @@ BEGIN
 	IF id IS NULL THEN
 		RETURN NULL;
 	END IF;
-	UPDATE billing.subscription w SET fee = price.fee WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
+	UPDATE billing.subscription w SET fee = price.fee, next_plan = NULL WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
 	PERFORM billing._open_terms(s.account_id, s.subscription_id, id, p.plan);
 	IF s.paid_until < _renew.at THEN
 		-- it counts on from the old end, but what was used since then was used without a plan
@@ -54,14 +57,18 @@ BEGIN
 		VALUES (s.account_id, s.subscription_id, s.paid_until, _renew.at)
 		ON CONFLICT ON CONSTRAINT subscription_pause_pkey DO UPDATE SET paused_until = excluded.paused_until;
 	END IF;
-	UPDATE billing.subscription w SET next_plan = NULL WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
 	IF p.plan <> s.plan THEN
 		PERFORM billing._adopt_policies(s.account_id, s.subscription_id, _renew.at);
 	END IF;
-	-- late, it counts on from the old end, and may be over already
-	PERFORM billing._end_expiry(w.account_id, w.subscription_id, _renew.at)
-	FROM billing.subscription w WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id AND w.paid_until > _renew.at;
 	PERFORM billing._set_renew_at(s.account_id, s.subscription_id, _renew.at);
+	-- late, it counts on from the old end, and may be over already
+	IF EXISTS (SELECT FROM billing.subscription w
+		WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id AND w.paid_until > _renew.at)
+	THEN
+		PERFORM billing._end_expiry(s.account_id, s.subscription_id, _renew.at);
+	ELSE
+		PERFORM billing._set_next_steps(ARRAY[s.account_id], ARRAY[s.subscription_id]);
+	END IF;
 	RETURN id;
 END
 $fn$;
@@ -122,7 +129,7 @@ BEGIN
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = w.account_id));
 		EXIT WHEN instant IS NULL;
 		FOR due IN SELECT w.* FROM billing.subscription w
-			WHERE w.renew_at = instant AND w.account_id >= account_from AND w.account_id < account_to
+			WHERE w.renew_at = instant AND int8range(account_from, account_to) @> w.account_id
 				AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = w.account_id))
 			ORDER BY w.account_id, w.paid_until, w.subscription_id
 		LOOP
@@ -171,15 +178,18 @@ CREATE FUNCTION billing._end_subscriptions(account_from bigint, account_to bigin
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
-SET enable_bitmapscan = off	-- the first rows of a timer's index, as in _next_timer()
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off	-- the first rows of a timer's index, as in _next_timer()
+SET enable_bitmapscan = off
 SET timezone = 'UTC'	-- instants among the facts
 AS $fn$
 DECLARE
+	accounts constant int8range := int8range(account_from, account_to);
 	holders bigint[];
 	ids bigint[];
 BEGIN
 	IF NOT EXISTS (SELECT FROM billing.subscription s WHERE s.state = 'active' AND s.paid_until < 'infinity' AND s.paid_until <= timer
-		AND s.account_id >= account_from AND s.account_id < account_to)
+		AND accounts @> s.account_id)
 	THEN
 		RETURN;
 	END IF;
@@ -187,7 +197,7 @@ BEGIN
 	PERFORM 1 FROM billing.account_state a
 	WHERE a.account_id >= account_from AND a.account_id < account_to
 		AND a.account_id IN (SELECT s.account_id FROM billing.subscription s WHERE s.state = 'active' AND s.paid_until < 'infinity' AND s.paid_until <= timer
-			AND s.account_id >= account_from AND s.account_id < account_to)
+			AND accounts @> s.account_id)
 		AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = a.account_id))
 	ORDER BY a.account_id FOR NO KEY UPDATE;
 
@@ -200,7 +210,7 @@ BEGIN
 			renewal_failed_at = CASE n.state WHEN 'cancelled' THEN NULL ELSE s.renewal_failed_at END,
 			next_plan = CASE n.state WHEN 'cancelled' THEN NULL ELSE s.next_plan END
 		FROM (VALUES ('cancelled'), ('grace')) n(state)
-		WHERE s.state = 'active' AND s.paid_until < 'infinity' AND s.paid_until <= timer AND s.account_id >= account_from AND s.account_id < account_to
+		WHERE s.state = 'active' AND s.paid_until < 'infinity' AND s.paid_until <= timer AND accounts @> s.account_id
 			AND n.state = CASE WHEN s.ended_at = 'infinity' AND EXISTS (SELECT FROM billing.subscription_chain c
 				WHERE c.account_id = s.account_id AND c.subscription_id = s.subscription_id AND c.cause = 'expiry') THEN 'grace' ELSE 'cancelled' END
 			AND (account_from + 1 = account_to OR NOT EXISTS (SELECT FROM billing.quarantine q WHERE q.account_id = s.account_id))

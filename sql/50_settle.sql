@@ -121,12 +121,14 @@ BEGIN
 		GROUP BY k.account_id
 	), flagged AS MATERIALIZED (
 		SELECT f.* FROM billing._renewable_packages(account_from, account_to, (SELECT b.few FROM bound b)) f WHERE chosen IS NULL
+	), doubted AS MATERIALIZED (
+		-- those of accounts in which something runs out or is uncovered
+		SELECT f.account_id, f.package_id, e.steps FROM flagged f LEFT JOIN eased e USING (account_id) WHERE e.steps IS NULL OR f.is_used_up
 	), asked AS MATERIALIZED (
-		-- what is asked of them at most, by accounts in which something runs out or is uncovered
+		-- what is asked of them at most
 		SELECT f.account_id, f.package_id, sum(k.deductible * c.factor) AS units, bool_or(d.is_uncovered) AS is_uncovered
-		FROM (SELECT x.account_id, x.package_id, e.steps FROM flagged x LEFT JOIN eased e USING (account_id)
-			WHERE e.steps IS NULL OR x.is_used_up) f
-		JOIN billing._package_scopes(account_from, account_to, (SELECT b.few FROM bound b)) c USING (account_id, package_id)
+		FROM doubted f
+		JOIN LATERAL billing._package_scopes(f.account_id, f.account_id + 1, NULL) c ON c.package_id = f.package_id
 		JOIN usable k ON k.account_id = f.account_id AND k.meter = c.meter AND coalesce(c.region, k.region) = k.region
 			AND coalesce(c.resource, k.resource) = k.resource
 		CROSS JOIN LATERAL (SELECT f.steps IS NULL OR EXISTS (SELECT FROM unnest(f.steps) d

@@ -96,13 +96,35 @@ $fn$;
 COMMENT ON FUNCTION billing._next_timer(bigint, bigint, timestamptz)
 	IS 'the first instant up to until at which a timer of these accounts is due: a voucher expires, a plan renews or ends, a counter period closes, an invoice is due; those in quarantine wait, unless the range is one account';
 
+CREATE FUNCTION billing._periods_end(account_from bigint, account_to bigint, timer timestamptz, OUT of_counters boolean, OUT of_invoices boolean)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off	-- as in _next_timer()
+SET enable_bitmapscan = off
+AS $fn$
+DECLARE
+	accounts constant int8range := int8range(account_from, account_to);
+BEGIN
+	of_counters := EXISTS (SELECT FROM billing.position p WHERE p.closes_at = timer AND accounts @> p.account_id);
+	of_invoices := EXISTS (SELECT FROM billing.account_state s WHERE s.next_invoice_at = timer AND accounts @> s.account_id);
+END
+$fn$;
+COMMENT ON FUNCTION billing._periods_end(bigint, bigint, timestamptz) IS 'whether counter periods or invoice periods of a range of accounts end at an instant';
+
 CREATE FUNCTION billing._run_timers(account_from bigint, account_to bigint, timer timestamptz, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+DECLARE
+	-- at most instants none does, which is known before either is planned
+	ends record := billing._periods_end(account_from, account_to, timer);
 BEGIN
 	-- counters first, as those are that settling closes; a renewal before the end that it moves; an invoice holds all that the instant has brought
-	PERFORM billing._close_positions(account_from, account_to, timer, at);
+	IF ends.of_counters THEN
+		PERFORM billing._close_positions(account_from, account_to, timer, at);
+	END IF;
 	PERFORM billing._expire_vouchers(account_from, account_to, timer);
 	-- Inside a cycle the plans that are due in it come before its packages, as where it is settled: who else has usage
 	-- in it must not decide what an account's money goes to.
@@ -110,7 +132,9 @@ BEGIN
 		THEN billing.cycle_start(billing.cycle_of(timer) + 1) - interval '1 microsecond' ELSE timer END, at);
 	PERFORM billing._turn_packages(account_from, account_to, timer);
 	PERFORM billing._end_subscriptions(account_from, account_to, timer, at);
-	PERFORM billing._make_invoices(account_from, account_to, timer, at);
+	IF ends.of_invoices THEN
+		PERFORM billing._make_invoices(account_from, account_to, timer, at);
+	END IF;
 END
 $fn$;
 COMMENT ON FUNCTION billing._run_timers(bigint, bigint, timestamptz, timestamptz) IS 'does all that is due at one instant for a range of accounts, in this order';

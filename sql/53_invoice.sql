@@ -10,7 +10,6 @@ DECLARE
 	turned bigint[];
 	has_windows boolean;
 BEGIN
-	-- an instant at which none closes, such as the end of one account's term, is over at once
 	has_windows := EXISTS (SELECT FROM billing.position o JOIN billing.price_line l USING (line_id) JOIN billing.meter m USING (meter)
 		WHERE o.closes_at = timer AND o.account_id >= account_from AND o.account_id < account_to AND billing._is_windowed(m.aggregation));
 	IF has_windows THEN

@@ -17,13 +17,18 @@ COMMENT ON FUNCTION billing._is_tried_later(bigint, text, text, timestamptz) IS 
 
 CREATE FUNCTION billing._step_rules(ids bigint[])
 	RETURNS TABLE (lifecycle_id bigint, rule billing.lifecycle_policy, catch_up text, steps integer, step integer, action text, argument text, direction text)
-LANGUAGE sql STABLE ROWS 10
+LANGUAGE plpgsql STABLE ROWS 10
 SET search_path = pg_catalog, pg_temp
+SET jit = off
+SET plan_cache_mode = force_generic_plan	-- to plan takes longer than to do it
 AS $fn$
-	SELECT l.lifecycle_id, l.rule, billing.lifecycle_catch_up(l.rule), (count(*) OVER (PARTITION BY l.lifecycle_id))::integer,
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY SELECT l.lifecycle_id, l.rule, billing.lifecycle_catch_up(l.rule), (count(*) OVER (PARTITION BY l.lifecycle_id))::integer,
 		s.step, s.action, s.argument, s.direction
 	FROM billing.lifecycle l CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) s
-	WHERE l.lifecycle_id = ANY (ids)
+	WHERE l.lifecycle_id = ANY (ids);
+END
 $fn$;
 COMMENT ON FUNCTION billing._step_rules(bigint[]) IS 'the steps of these versions of policies; common to all subjects';
 

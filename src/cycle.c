@@ -466,20 +466,36 @@ billing_require_closer(const char *what)
 }
 
 /*
+ * prepare fills *plan, which belongs to the session, if it is still empty: each statement is planned
+ * once, for any values.  There is an SPI connection.
+ */
+static void
+prepare(SPIPlanPtr *plan, const char *statement, int nargs, Oid *types)
+{
+	if (*plan)
+		return;
+	*plan = SPI_prepare_cursor(statement, nargs, types, CURSOR_OPT_GENERIC_PLAN);
+	if (!*plan || SPI_keepplan(*plan))
+		elog(ERROR, "\"%s\" was not prepared: %s", statement, SPI_result_code_string(SPI_result));
+}
+
+/*
  * set_mark moves a mark from one cycle to another, through SPI so that the caller's privileges
  * count, and returns whether it still stood there.
  */
 static bool
 set_mark(const char *mark, int32 from, int32 to)
 {
+	static SPIPlanPtr plan;
 	Oid types[] = {TEXTOID, INT4OID, INT4OID};
 	Datum values[] = {CStringGetTextDatum(mark), Int32GetDatum(from), Int32GetDatum(to)};
 	int status;
 
-	status = SPI_execute_with_args(
-		"UPDATE billing.barrier SET cycle = $3 "
-		"WHERE mark OPERATOR(pg_catalog.=) $1 AND cycle OPERATOR(pg_catalog.=) $2",
-		lengthof(types), types, values, NULL, false, 0);
+	prepare(&plan,
+			"UPDATE billing.barrier SET cycle = $3 "
+			"WHERE mark OPERATOR(pg_catalog.=) $1 AND cycle OPERATOR(pg_catalog.=) $2",
+			lengthof(types), types);
+	status = SPI_execute_plan(plan, values, NULL, false, 0);
 	if (status != SPI_OK_UPDATE)
 		elog(ERROR, "moving a mark returned %s", SPI_result_code_string(status));
 	return SPI_processed == 1;
@@ -548,13 +564,15 @@ billing_advance(PG_FUNCTION_ARGS)
 static bool
 claim_drained(int32 *cycle)
 {
+	static SPIPlanPtr plan;
 	bool isnull;
 	int status;
 
-	status =
-		SPI_execute("SELECT cycle FROM billing.barrier WHERE mark OPERATOR(pg_catalog.=) 'drained' "
-					"FOR UPDATE SKIP LOCKED",
-					false, 0);
+	prepare(&plan,
+			"SELECT cycle FROM billing.barrier WHERE mark OPERATOR(pg_catalog.=) 'drained' "
+			"FOR UPDATE SKIP LOCKED",
+			0, NULL);
+	status = SPI_execute_plan(plan, NULL, NULL, false, 0);
 	if (status != SPI_OK_SELECT)
 		elog(ERROR, "claiming the drained mark returned %s", SPI_result_code_string(status));
 	if (SPI_processed == 0)

@@ -196,15 +196,25 @@ settle_all(const Call *call, TimestampTz at)
 	do_all(call, "SELECT billing._number_invoices($1)", at);
 }
 
-/* ring does all of tick's work at one instant. */
+/*
+ * ring does all of tick's work at one instant.  is_settled: this call has settled before what was
+ * closed before, so that there is nothing to settle where no cycle closes.
+ */
 static void
-ring(const Call *call, TimestampTz at)
+ring(const Call *call, TimestampTz at, bool is_settled)
 {
+	int32 watermark = billing_barrier_read().watermark;
+	BarrierMarks marks;
+
 	do_once(call, "SELECT billing._advance_to($1, $2)", at);
-	settle_all(call, at);
+	marks = billing_barrier_read();
+	if (!is_settled || marks.watermark != watermark || marks.drained != watermark)
+	{
+		settle_all(call, at);
+		do_all(call, "SELECT billing._make_partitions($2)", at);
+	}
 	do_all(call, "SELECT billing._apply_timers($1)", at);
 	do_all(call, "SELECT billing._announce_notices()", at);
-	do_all(call, "SELECT billing._make_partitions($2)", at);
 	do_once(call, "SELECT billing._heartbeat($1)", at);
 }
 
@@ -229,7 +239,7 @@ billing_tick(PG_FUNCTION_ARGS)
 	if (call.atomic &&
 		DatumGetBool(step(&call, "SELECT billing._job_ahead($1) IS NOT NULL", at, &isnull)))
 		billing_forbid_commit();
-	ring(&call, at);
+	ring(&call, at, false);
 	return end_call();
 }
 
@@ -283,14 +293,17 @@ billing_run(PG_FUNCTION_ARGS)
 	TimestampTz until;
 	Call call = begin_call(fcinfo, "run", "billing.run()", &until);
 	TimestampTz last = DT_NOBEGIN;
-
+	bool is_settled = false;
 	bool none;
 	TimestampTz next;
 
 	check(&call, until, true);
 	next = DatumGetTimestampTz(step(&call, "SELECT billing._left_undone($1)", until, &none));
 	if (!none)
-		ring(&call, last = next);
+	{
+		ring(&call, last = next, false);
+		is_settled = true;
+	}
 	for (;;)
 	{
 		next = DatumGetTimestampTz(step(&call, "SELECT billing._next_due($1)", until, &none));
@@ -299,9 +312,10 @@ billing_run(PG_FUNCTION_ARGS)
 		if (next <= last)
 			elog(ERROR, "the clock does not get past %s", timestamptz_to_str(next));
 		last = next;
-		ring(&call, next);
+		ring(&call, next, is_settled);
+		is_settled = true;
 	}
-	ring(&call, until);
+	ring(&call, until, false);
 	tell_what_is_left(billing_barrier_read().watermark);
 	return end_call();
 }
