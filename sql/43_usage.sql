@@ -194,13 +194,14 @@ SET lock_timeout = '2s'
 AS $fn$
 -- New blocks belong to no block range until somebody says so, and are read by every search till then.
 DECLARE
+	watermark constant integer := (SELECT b.cycle FROM billing.barrier b WHERE b.mark = 'watermark');
+	months constant oid[] := ARRAY[to_regclass('billing.' || billing._partition_of(billing.cycle_start(watermark - 1))),
+		to_regclass('billing.' || billing._partition_of(billing.cycle_start(watermark + 24)))];
 	found oid;
 BEGIN
-	FOR found IN SELECT DISTINCT i.inhrelid FROM billing.barrier b
-		CROSS JOIN (VALUES (-1), (24)) ahead(hours)
-		JOIN pg_index x ON x.indrelid = to_regclass('billing.' || billing._partition_of(billing.cycle_start(b.cycle + ahead.hours)))
-		JOIN pg_inherits i ON i.inhrelid = x.indexrelid AND i.inhparent = 'billing.usage_event_time'::regclass
-		WHERE b.mark = 'watermark'
+	FOR found IN SELECT x.indexrelid FROM pg_index x
+		WHERE x.indrelid = ANY (months) AND EXISTS (SELECT FROM pg_inherits i
+			WHERE i.inhrelid = x.indexrelid AND i.inhparent = 'billing.usage_event_time'::regclass)
 	LOOP
 		PERFORM brin_summarize_new_values(found);
 	END LOOP;

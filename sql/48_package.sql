@@ -90,17 +90,19 @@ COMMENT ON FUNCTION billing._has_plan(bigint, text[], timestamptz) IS 'does an a
 -- ended, and renews itself, will be there again.
 CREATE FUNCTION billing._bound_elsewhere(account_id bigint, meter text, resources text[], from_at timestamptz, until_at timestamptz, besides bigint,
 	OUT resource text, OUT package_id bigint)
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
-	SELECT r.resource, p.package_id
+BEGIN
+	SELECT r.resource, p.package_id INTO _bound_elsewhere.resource, _bound_elsewhere.package_id
 	FROM billing.package p JOIN billing.package_resource r USING (account_id, package_id)
 	WHERE p.account_id = _bound_elsewhere.account_id AND p.meter = _bound_elsewhere.meter AND r.resource = ANY (_bound_elsewhere.resources)
 		AND p.package_id IS DISTINCT FROM _bound_elsewhere.besides
 		AND (p.state IN ('pending', 'active') OR p.state = 'exhausted' AND p.auto_renew)
 		AND (p.valid_until > _bound_elsewhere.from_at OR p.auto_renew)
 		AND (p.valid_from < _bound_elsewhere.until_at OR p.state = 'pending' AND p.renews IS NOT NULL)
-	ORDER BY r.resource, p.package_id LIMIT 1
+	ORDER BY r.resource, p.package_id LIMIT 1;
+END
 $fn$;
 COMMENT ON FUNCTION billing._bound_elsewhere(bigint, text, text[], timestamptz, timestamptz, bigint)
 	IS 'the first of some resources that is bound to a package of a meter in a span of time, and to which one, besides a package; NULL: none is';

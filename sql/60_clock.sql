@@ -53,8 +53,9 @@ DECLARE
 		billing.cycle_start(billing.cycle_of(timer - interval '1 microsecond') + 1) + delay);
 	used integer;
 BEGIN
-	-- usage settles when its cycle is over; that of cycles which are not over at what is due first is not looked for
-	used := billing._next_used(watermark, billing.cycle_of(least(until, due) - delay));
+	-- usage settles when its cycle is over; that of cycles which are not over before what is due first is not looked for
+	used := billing._next_used(watermark, CASE WHEN due <= until THEN billing.cycle_of(due - delay - interval '1 microsecond')
+		ELSE billing.cycle_of(until - delay) END);
 	RETURN (SELECT d.at FROM least(due, billing.cycle_start(used + 1) + delay) d(at) WHERE d.at <= until);
 END
 $fn$;

@@ -481,21 +481,21 @@ prepare(SPIPlanPtr *plan, const char *statement, int nargs, Oid *types)
 
 /*
  * set_mark moves a mark from one cycle to another, through SPI so that the caller's privileges
- * count, and returns whether it still stood there.
+ * count, and returns whether it still stood there.  Each caller has a plan of its own, as one that
+ * is used under two search_paths is made anew each time.
  */
 static bool
-set_mark(const char *mark, int32 from, int32 to)
+set_mark(SPIPlanPtr *plan, const char *mark, int32 from, int32 to)
 {
-	static SPIPlanPtr plan;
 	Oid types[] = {TEXTOID, INT4OID, INT4OID};
 	Datum values[] = {CStringGetTextDatum(mark), Int32GetDatum(from), Int32GetDatum(to)};
 	int status;
 
-	prepare(&plan,
+	prepare(plan,
 			"UPDATE billing.barrier SET cycle = $3 "
 			"WHERE mark OPERATOR(pg_catalog.=) $1 AND cycle OPERATOR(pg_catalog.=) $2",
 			lengthof(types), types);
-	status = SPI_execute_plan(plan, values, NULL, false, 0);
+	status = SPI_execute_plan(*plan, values, NULL, false, 0);
 	if (status != SPI_OK_UPDATE)
 		elog(ERROR, "moving a mark returned %s", SPI_result_code_string(status));
 	return SPI_processed == 1;
@@ -509,11 +509,12 @@ set_mark(const char *mark, int32 from, int32 to)
 static bool
 move_watermark(const BarrierMarks *marks, int32 to, bool in_block)
 {
+	static SPIPlanPtr plan;
 	bool lock = in_block && !marks->uncommitted;
 
 	if (lock)
 		cycle_lock(marks->watermark, ExclusiveLock, true);
-	if (set_mark("watermark", marks->watermark, to))
+	if (set_mark(&plan, "watermark", marks->watermark, to))
 	{
 		if (!marks->uncommitted)
 		{
@@ -617,6 +618,7 @@ drain_from(int32 cycle, bool in_block)
 Datum
 billing_drain(PG_FUNCTION_ARGS)
 {
+	static SPIPlanPtr plan;
 	bool in_block = PG_GETARG_BOOL(0);
 	bool moved = false;
 	int32 from;
@@ -630,7 +632,7 @@ billing_drain(PG_FUNCTION_ARGS)
 	{
 		to = drain_from(from, in_block);
 		if (to > from)
-			moved = set_mark("drained", from, to);
+			moved = set_mark(&plan, "drained", from, to);
 	}
 	SPI_finish();
 	PG_RETURN_BOOL(moved);
