@@ -54,6 +54,9 @@ DECLARE
 	starts timestamptz := billing.cycle_start(the_cycle);
 	ends timestamptz := billing.cycle_start(the_cycle + 1);
 	late_since timestamptz := billing._late_since(the_cycle);
+	-- so that of years of months only some are looked into; mostly none
+	unrated_since timestamptz := coalesce((SELECT min(r.event_time) FROM billing.unrated r
+		WHERE with_unrated AND r.account_id >= account_from AND r.account_id < account_to), 'infinity');
 BEGIN
 	-- where one range holds all there is, most cycles hold less work than a plan costs
 	IF account_from = -9223372036854775808 AND account_to = 9223372036854775807 THEN
@@ -149,7 +152,7 @@ BEGIN
 			coalesce(r.quantity, CASE m.aggregation WHEN 'count' THEN 1 ELSE u.quantity END) AS quantity, u.properties, r.quantity AS rest,
 			m.aggregation IN ('sum', 'count') AND u.account_id IN (SELECT w.account_id FROM way w) AS is_deductible
 		FROM billing.unrated r
-		CROSS JOIN LATERAL (SELECT * FROM billing.usage x WHERE (x.account_id, x.meter, x.event_key, x.event_time) =
+		CROSS JOIN LATERAL (SELECT * FROM billing.usage x WHERE x.event_time >= unrated_since AND (x.account_id, x.meter, x.event_key, x.event_time) =
 			(r.account_id, r.meter, r.event_key, r.event_time) OFFSET 0) u
 		LEFT JOIN billing.meter m ON m.meter = r.meter
 		WHERE with_unrated AND r.account_id >= account_from AND r.account_id < account_to
@@ -160,7 +163,7 @@ BEGIN
 		-- what waited for a meter that leaves it out waits no more
 		SELECT r.account_id, r.meter, r.event_key, r.event_time
 		FROM billing.unrated r
-		CROSS JOIN LATERAL (SELECT * FROM billing.usage x WHERE (x.account_id, x.meter, x.event_key, x.event_time) =
+		CROSS JOIN LATERAL (SELECT * FROM billing.usage x WHERE x.event_time >= unrated_since AND (x.account_id, x.meter, x.event_key, x.event_time) =
 			(r.account_id, r.meter, r.event_key, r.event_time) OFFSET 0) u
 		JOIN billing.meter m ON m.meter = r.meter
 		WHERE with_unrated AND chosen IS NULL AND r.account_id >= account_from AND r.account_id < account_to
