@@ -179,13 +179,7 @@ AS $fn$
 DECLARE
 	turns boolean;
 BEGIN
-	PERFORM billing._check_installed();
-	IF at IS NULL OR NOT isfinite(at) THEN
-		RAISE EXCEPTION 'set_credit_limit at % is not possible', coalesce(at::text, 'NULL') USING
-			ERRCODE = 'invalid_parameter_value',
-			DETAIL = 'A limit changes at a finite instant.',
-			HINT = 'Leave at out, or give a finite instant.';
-	END IF;
+	PERFORM billing._check_instant('set_credit_limit', at);
 	-- the account first: an unknown one leaves no key behind
 	PERFORM 1 FROM billing.account_state s WHERE s.account_id = set_credit_limit.account_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN

@@ -71,7 +71,7 @@ AS $fn$
 DECLARE
 	before timestamptz;
 BEGIN
-	PERFORM billing._check_installed();
+	PERFORM billing._check_instant('acknowledge_notice', coalesce(at, now()));
 	SELECT n.acknowledged_at INTO before FROM billing.notice n
 	WHERE n.account_id = acknowledge_notice.account_id AND n.notice_id = acknowledge_notice.notice_id FOR UPDATE;
 	IF NOT FOUND THEN

@@ -166,9 +166,25 @@ AS $fn$
 $fn$;
 COMMENT ON FUNCTION billing._overdue_state(billing.lifecycle_policy, integer) IS 'state of an overdue account after so many steps';
 
+CREATE FUNCTION billing._time_of(account_id bigint, since timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	n bigint := (SELECT count(*) FROM billing.lifecycle_step h
+		WHERE h.account_id = _time_of.account_id AND h.subject = 'account' AND h.step = 0 AND h.due_at = _time_of.since);
+BEGIN
+	RETURN CASE WHEN n > 1 THEN ', time ' || n ELSE '' END;
+END
+$fn$;
+COMMENT ON FUNCTION billing._time_of(bigint, timestamptz)
+	IS 'part of the cause of a notice: the how manieth chain of steps of an account that counts from one instant it is of, from the second on';
+
 CREATE FUNCTION billing._begin_overdue(ids bigint[], eff timestamptz, at timestamptz) RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'	-- instants among the facts and causes
+SET datestyle = 'ISO'
 AS $fn$
 	-- What ended at this very instant goes on: of one instant only the sum counts, whatever came first.
 	WITH turned AS MATERIALIZED (
@@ -208,23 +224,36 @@ AS $fn$
 			JOIN billing.lifecycle_step h ON h.account_id = c.account_id AND h.subject = 'account' AND h.at >= c.since AND h.step <= c.step
 				AND (h.action = 'restrict' OR h.action = 'suspend' AND h.argument IS NOT NULL) AND coalesce(h.argument, r.kind) = r.kind
 			WHERE c.again
+				-- a plan with a policy of its own looks after its resource itself
+				AND NOT EXISTS (SELECT FROM billing.subscription u JOIN billing.subscription_chain k USING (account_id, subscription_id)
+					WHERE u.account_id = r.account_id AND u.resource = r.resource AND k.cause = 'overdue' AND u.state NOT IN ('released', 'cancelled'))
 			ORDER BY r.account_id, r.resource, h.action = 'suspend' DESC, h.step_id) x
 		WHERE r.account_id = x.account_id AND r.resource = x.resource
 	)
 	INSERT INTO billing.lifecycle_step (account_id, subject, subject_id, step, action, due_at, at, applied_at, reason)
 	SELECT c.account_id, 'account', c.account_id::text, 0, 'overdue', c.since, c.since, _begin_overdue.at,
 		CASE WHEN c.again THEN 'goes on: it was cleared and is overdue at one instant' END
-	FROM chain c ORDER BY c.account_id
+	FROM chain c ORDER BY c.account_id;
+	-- who was told that it is over is told that it is not
+	INSERT INTO billing.notice (account_id, kind, subject, subject_id, cause, facts, at)
+	SELECT s.account_id, s.state, 'account', s.account_id::text, 'goes on since ' || s.overdue_since || billing._time_of(s.account_id, s.overdue_since),
+		jsonb_build_object('account_id', s.account_id, 'balance', s.balance, 'currency', a.currency, 'since', s.overdue_since, 'at', eff), eff
+	FROM billing.account_state s JOIN billing.account a USING (account_id) JOIN billing.lifecycle l USING (lifecycle_id)
+	WHERE s.account_id = ANY (ids) AND s.cleared_at = eff AND s.cleared_since = s.overdue_since AND s.step > 0
+		AND (s.state <> 'overdue' OR billing.lifecycle_resume(l.rule) = 'auto')
+	ON CONFLICT DO NOTHING
 $fn$;
 COMMENT ON FUNCTION billing._begin_overdue(bigint[], timestamptz, timestamptz) IS 'part of _turn_accounts(): chains of steps that begin';
 
 CREATE FUNCTION billing._end_overdue(ids bigint[], eff timestamptz, at timestamptz) RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET timezone = 'UTC'	-- instants among the facts
+SET timezone = 'UTC'	-- instants among the facts and causes
+SET datestyle = 'ISO'
 AS $fn$
 	WITH ended AS MATERIALIZED (
-		SELECT s.account_id, s.overdue_since, s.state, s.balance, a.currency, billing.lifecycle_resume(l.rule) AS resume
+		SELECT s.account_id, s.overdue_since, s.state, s.balance, a.currency, billing.lifecycle_resume(l.rule) AS resume,
+			CASE WHEN s.cleared_since = s.overdue_since THEN billing._time_of(s.account_id, s.overdue_since) ELSE '' END AS time
 		FROM billing.account_state s JOIN billing.account a USING (account_id) JOIN billing.lifecycle l USING (lifecycle_id)
 		WHERE s.account_id = ANY (ids) AND s.overdue_since IS NOT NULL AND s.state <> 'closed'
 			AND NOT billing._is_overdue(s.balance, s.credit_limit, s.unbilled, s.not_due)
@@ -241,26 +270,27 @@ AS $fn$
 		UPDATE billing.resource r SET state = 'suspended', since = f.suspended_from, held_by = 'account'
 		FROM freed f JOIN ended e USING (account_id)
 		WHERE e.resume = 'manual' AND r.account_id = f.account_id AND r.state IN ('active', 'restricted')
-	), back AS (
-		UPDATE billing.resource r SET state = 'active', since = eff, held_by = NULL
-		FROM ended e
-		WHERE e.resume = 'auto' AND r.account_id = e.account_id AND r.held_by = 'account' AND r.state IN ('restricted', 'suspended')
 	), told AS (
 		INSERT INTO billing.notice (account_id, kind, subject, subject_id, cause, facts, at)
-		SELECT e.account_id, 'resumed', 'account', e.account_id::text, 'overdue since ' || e.overdue_since,
+		SELECT e.account_id, 'resumed', 'account', e.account_id::text, 'overdue since ' || e.overdue_since || e.time,
 			jsonb_build_object('account_id', e.account_id, 'at', eff, 'balance', e.balance, 'currency', e.currency, 'resume', e.resume), eff
 		FROM ended e WHERE e.state <> 'overdue' OR e.resume = 'auto'
 		ON CONFLICT DO NOTHING
 	)
 	INSERT INTO billing.lifecycle_step (account_id, subject, subject_id, action, due_at, at, applied_at)
-	SELECT e.account_id, 'account', e.account_id::text, 'resume', eff, eff, _end_overdue.at FROM ended e ORDER BY e.account_id
+	SELECT e.account_id, 'account', e.account_id::text, 'resume', eff, eff, _end_overdue.at FROM ended e ORDER BY e.account_id;
+	SELECT billing._let_go(s.account_id, ARRAY['account'], eff)
+	FROM billing.account_state s JOIN billing.lifecycle l USING (lifecycle_id)
+	WHERE s.account_id = ANY (ids) AND s.overdue_since IS NULL AND s.cleared_at = eff AND s.state <> 'closed' AND billing.lifecycle_resume(l.rule) = 'auto'
+		AND EXISTS (SELECT FROM billing.resource r WHERE r.account_id = s.account_id AND r.held_by = 'account')
 $fn$;
 COMMENT ON FUNCTION billing._end_overdue(bigint[], timestamptz, timestamptz) IS 'part of _turn_accounts(): chains of steps that end because the debt is gone';
 
 CREATE FUNCTION billing._turn_accounts(ids bigint[], cause timestamptz, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET timezone = 'UTC'	-- instants among the facts
+SET timezone = 'UTC'	-- instants among the facts and causes
+SET datestyle = 'ISO'
 AS $fn$
 DECLARE
 	eff timestamptz := billing._effective(cause, at);

@@ -45,6 +45,63 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._check_not_awaited(bigint, text) IS 'raises UB068 for a resource that a paid plan waits for';
 
+CREATE FUNCTION billing._hold_of(account_id bigint, resource text, kind text, at timestamptz, OUT state text, OUT held_by text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+#variable_conflict use_column
+-- A resource bears the name of one that holds it; there may be others, who come to light when that one lets go.  That the whole
+-- account is suspended is read from the account, and a cap holds nothing back: it acts once in each of its windows.
+BEGIN
+	SELECT h.state, h.held_by INTO state, held_by FROM (
+		SELECT 1 AS rank, CASE t.action WHEN 'suspend' THEN 'suspended' ELSE 'restricted' END AS state, 'account' AS held_by
+		FROM billing.account_state s JOIN billing.lifecycle l USING (lifecycle_id) CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
+		WHERE s.account_id = _hold_of.account_id AND s.overdue_since IS NOT NULL AND t.step <= s.step
+			AND (t.action = 'restrict' AND coalesce(t.argument, _hold_of.kind) = _hold_of.kind OR t.action = 'suspend' AND t.argument = _hold_of.kind)
+			-- a plan with a policy of its own looks after its resource itself
+			AND NOT EXISTS (SELECT FROM billing.subscription u JOIN billing.subscription_chain c USING (account_id, subscription_id)
+				WHERE u.account_id = s.account_id AND u.resource = _hold_of.resource AND c.cause = 'overdue' AND u.state NOT IN ('released', 'cancelled'))
+		UNION ALL
+		SELECT 2, CASE t.action WHEN 'suspend' THEN 'suspended' ELSE 'restricted' END, 'subscription ' || u.subscription_id
+		FROM billing.subscription u
+		JOIN billing.subscription_chain c USING (account_id, subscription_id)
+		JOIN billing.lifecycle l USING (lifecycle_id)
+		CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
+		WHERE u.account_id = _hold_of.account_id AND u.state NOT IN ('released', 'cancelled') AND c.since IS NOT NULL AND t.step <= c.step
+			AND t.action IN ('restrict', 'suspend')
+			AND (u.resource = _hold_of.resource AND coalesce(t.argument, _hold_of.kind) = _hold_of.kind OR u.resource IS NULL AND t.argument = _hold_of.kind)
+		UNION ALL
+		-- of each meter the package that was bought last, where it cuts off, is over, and none that came before goes on
+		SELECT 3, 'restricted', 'package ' || p.package_id
+		FROM (SELECT DISTINCT ON (x.meter) x.* FROM billing.package x JOIN billing.package_resource b USING (account_id, package_id)
+			WHERE x.account_id = _hold_of.account_id AND b.resource = _hold_of.resource AND x.state <> 'refunded' AND x.valid_from <= _hold_of.at
+			ORDER BY x.meter, x.package_id DESC) p
+		WHERE p.cut_off AND p.state IN ('exhausted', 'expired')
+			AND NOT EXISTS (SELECT FROM billing.package n JOIN billing.package_resource m USING (account_id, package_id)
+				WHERE n.account_id = p.account_id AND n.meter = p.meter AND m.resource = _hold_of.resource
+					AND n.state IN ('pending', 'active') AND n.valid_from <= _hold_of.at AND n.valid_until > _hold_of.at)) h
+	ORDER BY h.state = 'suspended' DESC, h.rank, h.held_by LIMIT 1;
+END
+$fn$;
+COMMENT ON FUNCTION billing._hold_of(bigint, text, text, timestamptz)
+	IS 'the strongest of what holds a resource as things stand: the account''s debt, the end of a plan, a package that is over; and the state that it puts the resource in; NULL: nothing';
+
+CREATE FUNCTION billing._let_go(account_id bigint, holders text[], at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	UPDATE billing.resource r
+	SET state = coalesce(h.state, 'active'), since = CASE WHEN coalesce(h.state, 'active') = r.state THEN r.since ELSE _let_go.at END, held_by = h.held_by
+	FROM (SELECT x.resource, o.state, o.held_by
+		FROM billing.resource x CROSS JOIN LATERAL billing._hold_of(x.account_id, x.resource, x.kind, _let_go.at) o
+		WHERE x.account_id = _let_go.account_id AND x.held_by = ANY (holders) AND x.state IN ('restricted', 'suspended')) h
+	WHERE r.account_id = _let_go.account_id AND r.resource = h.resource;
+END
+$fn$;
+COMMENT ON FUNCTION billing._let_go(bigint, text[], timestamptz)
+	IS 'resources that come back by themselves, as those that are named hold them no more: active, or held by whoever else holds them';
+
 CREATE FUNCTION billing._resource_call(account_id bigint, resource text, call text, kind text, key text, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -52,6 +109,7 @@ AS $fn$
 DECLARE
 	r billing.resource;
 	found_it boolean;
+	holder text;
 	to_state text := CASE call WHEN 'add_resource' THEN 'provisioning' WHEN 'remove_resource' THEN 'released' ELSE 'active' END;
 BEGIN
 	PERFORM billing._check_instant(call, at);
@@ -66,9 +124,17 @@ BEGIN
 			ERRCODE = 'invalid_parameter_value',
 			DETAIL = 'A resource has a name, and when it is added a kind.',
 			HINT = format('SELECT billing.add_resource(%s, ''www.example.com'', ''domain'');', account_id);
+	ELSIF call = 'add_resource' AND greatest(octet_length(resource), octet_length(kind)) > 1000 THEN
+		RAISE EXCEPTION 'resource "%..." has a name or kind that is too long', left(resource, 20) USING
+			ERRCODE = 'invalid_parameter_value',
+			DETAIL = 'Each has at most 1000 bytes, as the resource that usage bears.',
+			HINT = 'Take a shorter name, such as a hash of it.';
 	END IF;
 	SELECT * INTO r FROM billing.resource x WHERE x.account_id = _resource_call.account_id AND x.resource = _resource_call.resource FOR UPDATE;
 	found_it := FOUND;
+	IF call = 'enable_resource' AND r.state IN ('restricted', 'suspended') THEN
+		holder := (billing._hold_of(r.account_id, r.resource, r.kind, at)).held_by;
+	END IF;
 	IF found_it AND r.state = 'released' THEN
 		RAISE EXCEPTION 'resource "%" of account % was released', resource, account_id USING
 			ERRCODE = 'UB022',
@@ -90,15 +156,8 @@ BEGIN
 			DETAIL = format('It is so since %s.', r.since),
 			HINT = CASE call WHEN 'enable_resource' THEN format('billing.activate_resource(%s, %L) begins its service.', account_id, resource)
 				ELSE format('billing.enable_resource(%s, %L) brings it back.', account_id, resource) END;
-	-- a cap holds nothing back: it acts once in each of its windows
-	ELSIF call = 'enable_resource' AND r.held_by IS DISTINCT FROM 'account' AND coalesce(r.held_by, '') !~ '^(cap|subscription) ' AND r.state IN ('restricted', 'suspended')
-		OR call = 'enable_resource' AND billing._is_held(r.account_id, r.resource, r.kind)
-		OR call = 'enable_resource' AND EXISTS (SELECT FROM billing.account_state s JOIN billing.lifecycle l USING (lifecycle_id)
-			CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
-			WHERE s.account_id = _resource_call.account_id AND s.overdue_since IS NOT NULL AND t.step <= s.step
-				AND t.action IN ('restrict', 'suspend') AND coalesce(t.argument, r.kind) = r.kind)
-	THEN
-		RAISE EXCEPTION 'resource "%" of account % is held by %', resource, account_id, coalesce(r.held_by, 'the account''s debt or the end of a plan') USING
+	ELSIF holder IS NOT NULL THEN
+		RAISE EXCEPTION 'resource "%" of account % is held by %', resource, account_id, holder USING
 			ERRCODE = 'UB023',
 			DETAIL = format('It is %s since %s, and what holds it is still there.', r.state, r.since),
 			HINT = format('SELECT * FROM billing.explain_account(%s); tells what would clear it.', account_id);
@@ -170,6 +229,13 @@ BEGIN
 			ERRCODE = 'numeric_value_out_of_range',
 			DETAIL = 'A threshold is a finite amount; below it a notice is written.',
 			HINT = 'Give NULL for no threshold.';
+	ELSIF amount <> (SELECT round(set_low_balance.amount, c.decimals) FROM billing.account a JOIN billing.currency c USING (currency)
+		WHERE a.account_id = set_low_balance.account_id)
+	THEN
+		RAISE EXCEPTION 'threshold % has more decimals than the account''s currency', amount USING
+			ERRCODE = 'numeric_value_out_of_range',
+			DETAIL = format('The balance is kept in %s.', (SELECT a.currency FROM billing.account a WHERE a.account_id = set_low_balance.account_id)),
+			HINT = 'Round it before you call.';
 	END IF;
 	-- a new threshold is a new cause
 	UPDATE billing.account_state s SET low_balance_at = set_low_balance.amount, low_since = NULL
@@ -252,9 +318,15 @@ BEGIN
 	IF answer IS NOT NULL THEN
 		RETURN answer::bigint;
 	END IF;
-	wrong := CASE WHEN subject IS NULL OR subject NOT IN ('account', 'subscription', 'package', 'resource')
-			THEN format('subject %s; it is account, subscription, package or resource', coalesce('"' || subject || '"', 'NULL'))
-		WHEN subject_id IS NULL OR subject = 'account' AND subject_id <> account_id::text
+	IF (SELECT s.state FROM billing.account_state s WHERE s.account_id = override_lifecycle.account_id) = 'closed' THEN
+		PERFORM billing._check_may(account_id, 'override_lifecycle', at);
+	END IF;
+	wrong := CASE WHEN subject IS NULL OR subject NOT IN ('account', 'subscription', 'package')
+			THEN format('subject %s; it is account, subscription or package: a resource has no steps of its own', coalesce('"' || subject || '"', 'NULL'))
+		WHEN subject_id IS NULL OR NOT CASE subject WHEN 'account' THEN subject_id = account_id::text
+				WHEN 'subscription' THEN EXISTS (SELECT FROM billing.subscription s
+					WHERE s.account_id = override_lifecycle.account_id AND s.subscription_id::text = override_lifecycle.subject_id)
+				ELSE EXISTS (SELECT FROM billing.package p WHERE p.account_id = override_lifecycle.account_id AND p.package_id::text = override_lifecycle.subject_id) END
 			THEN format('subject_id %s; it names one of the account''s own', coalesce('"' || subject_id || '"', 'NULL'))
 		WHEN until IS NULL OR NOT isfinite(until) THEN format('until %s; an override ends by itself, at a finite instant', coalesce(until::text, 'NULL'))
 		WHEN until <= at THEN format('until %s; it ends after it begins', until)

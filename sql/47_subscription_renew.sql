@@ -112,7 +112,8 @@ CREATE FUNCTION billing._renew_subscriptions(account_from bigint, account_to big
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
-SET timezone = 'UTC'	-- instants among the facts
+SET timezone = 'UTC'	-- instants among the facts and causes
+SET datestyle = 'ISO'
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off	-- by the index of timers, as in _next_timer()
 SET enable_bitmapscan = off
@@ -181,7 +182,8 @@ SET jit = off
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off	-- the first rows of a timer's index, as in _next_timer()
 SET enable_bitmapscan = off
-SET timezone = 'UTC'	-- instants among the facts
+SET timezone = 'UTC'	-- instants among the facts and causes
+SET datestyle = 'ISO'
 AS $fn$
 DECLARE
 	accounts constant int8range := int8range(account_from, account_to);

@@ -409,7 +409,8 @@ COMMENT ON FUNCTION billing.set_auto_renew(bigint, bigint, boolean, text, timest
 CREATE FUNCTION billing._note_low_packages(account_from bigint, account_to bigint, at timestamptz) RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET timezone = 'UTC'	-- instants among the facts
+SET timezone = 'UTC'	-- instants among the facts and causes
+SET datestyle = 'ISO'
 AS $fn$
 	-- once for a package and threshold; one that is used up has a notice of its own
 	INSERT INTO billing.notice (account_id, kind, subject, subject_id, cause, facts, at)

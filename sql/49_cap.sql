@@ -167,7 +167,8 @@ CREATE FUNCTION billing._reach_cap(account_id bigint, cap_id bigint, period_star
 	RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET timezone = 'UTC'	-- instants are written into facts
+SET timezone = 'UTC'	-- instants among the facts and causes
+SET datestyle = 'ISO'
 SET datestyle = 'ISO, YMD'
 AS $fn$
 DECLARE

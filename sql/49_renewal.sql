@@ -279,11 +279,11 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 BEGIN
-	UPDATE billing.resource r SET state = 'active', since = _end_cut_off.at, held_by = NULL
-	FROM billing.package p JOIN billing.package_resource b USING (account_id, package_id)
-	WHERE p.account_id = _end_cut_off.account_id AND p.package_id = _end_cut_off.package_id AND p.state = 'active'
-		AND r.account_id = b.account_id AND r.resource = b.resource AND r.state = 'restricted'
-		AND EXISTS (SELECT FROM billing.package o WHERE o.account_id = p.account_id AND o.meter = p.meter AND r.held_by = 'package ' || o.package_id);
+	PERFORM billing._let_go(_end_cut_off.account_id, ARRAY(SELECT r.held_by
+		FROM billing.package p JOIN billing.package_resource b USING (account_id, package_id)
+		JOIN billing.resource r ON r.account_id = b.account_id AND r.resource = b.resource AND r.state = 'restricted'
+		JOIN billing.package o ON o.account_id = p.account_id AND o.meter = p.meter AND r.held_by = 'package ' || o.package_id
+		WHERE p.account_id = _end_cut_off.account_id AND p.package_id = _end_cut_off.package_id AND p.state = 'active'), _end_cut_off.at);
 END
 $fn$;
 COMMENT ON FUNCTION billing._end_cut_off(bigint, bigint, timestamptz) IS 'resources that an earlier package has cut off go on when this one covers them';

@@ -42,7 +42,7 @@ AS $fn$
 $fn$;
 COMMENT ON FUNCTION billing._notice_kind(text, text, text) IS 'kind of the notice that a step of an account writes; NULL: none';
 
-CREATE FUNCTION billing._hold_accounts(at timestamptz, through timestamptz) RETURNS bigint
+CREATE FUNCTION billing._hold_accounts(ids bigint[], at timestamptz) RETURNS bigint
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
@@ -50,9 +50,7 @@ AS $fn$
 	WITH found AS MATERIALIZED (
 		SELECT s.account_id, s.step, s.next_at, o.until, o.reason
 		FROM billing.lifecycle_override o JOIN billing.account_state s USING (account_id)
-		WHERE o.subject = 'account' AND o.until > s.next_at AND o.at <= _hold_accounts.at
-			AND s.next_at < _hold_accounts.at AND s.next_at <= through
-		FOR NO KEY UPDATE OF s SKIP LOCKED
+		WHERE o.account_id = ANY (ids) AND o.subject = 'account' AND o.until > s.next_at AND o.at <= _hold_accounts.at
 	), last AS (
 		SELECT DISTINCT ON (f.account_id) f.* FROM found f ORDER BY f.account_id, f.until DESC
 	), moved AS (
@@ -66,12 +64,13 @@ AS $fn$
 	)
 	SELECT count(*) FROM noted
 $fn$;
-COMMENT ON FUNCTION billing._hold_accounts(timestamptz, timestamptz) IS 'moves the next step of accounts with an override to its end; returns how many';
+COMMENT ON FUNCTION billing._hold_accounts(bigint[], timestamptz) IS 'of accounts that are locked and have a step due, moves that of those with an override to its end; returns how many';
 
 CREATE FUNCTION billing._step_accounts(at timestamptz, through timestamptz, max_rows integer) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET timezone = 'UTC'	-- instants among the facts
+SET timezone = 'UTC'	-- instants among the facts and causes
+SET datestyle = 'ISO'
 SET enable_hashjoin = off	-- some thousand rows, each found by its key, whatever statistics say: also where they say that
 SET enable_mergejoin = off	-- there are no notices, as before the first batch, which writes 20,000 and must not scan them
 SET enable_seqscan = off
@@ -82,33 +81,40 @@ AS $fn$
 DECLARE
 	versions bigint[];
 	quarantined bigint[];
+	ids bigint[];
 	done bigint;
 	suspended_ids bigint[];
 	released_ids bigint[];
 	released_due timestamptz[];
 	released_at timestamptz[];
 BEGIN
+	quarantined := ARRAY(SELECT q.account_id FROM billing.lifecycle_quarantine q
+		WHERE q.subject = 'account' AND q.tried_at > _step_accounts.at - interval '1 hour');
+	-- Lock first, read after: a call that held the account has added a resource, a plan or an override, which is then seen.
+	ids := ARRAY(SELECT s.account_id FROM billing.account_state s
+		WHERE s.next_at < _step_accounts.at AND s.next_at <= through AND s.account_id <> ALL (quarantined)
+		ORDER BY s.next_at, s.account_id LIMIT max_rows
+		FOR NO KEY UPDATE SKIP LOCKED);
+	IF ids = '{}' THEN
+		RETURN 0;
+	END IF;
 	IF EXISTS (SELECT FROM billing.lifecycle_override o WHERE o.subject = 'account') THEN
-		done := billing._hold_accounts(at, through);
+		done := billing._hold_accounts(ids, at);
 		IF done > 0 THEN
 			RETURN done;
 		END IF;
 	END IF;
 	versions := ARRAY(SELECT l.lifecycle_id FROM billing.lifecycle l);
-	quarantined := ARRAY(SELECT q.account_id FROM billing.lifecycle_quarantine q
-		WHERE q.subject = 'account' AND q.tried_at > _step_accounts.at - interval '1 hour');
 	WITH due AS MATERIALIZED (
 		SELECT s.account_id, s.overdue_since, s.lifecycle_id, s.step + 1 AS step, s.applied_at, s.next_at, s.state, s.balance,
-			s.cleared_at IS NOT NULL AS was_cleared, a.currency, a.time_zone
-		FROM billing.account_state s JOIN billing.account a USING (account_id)
-		WHERE s.next_at < _step_accounts.at AND s.next_at <= through AND s.account_id <> ALL (quarantined)
-		ORDER BY s.next_at, s.account_id LIMIT max_rows
-		FOR NO KEY UPDATE OF s SKIP LOCKED
+			s.cleared_at IS NOT NULL AS was_cleared,
+			CASE WHEN s.cleared_since = s.overdue_since THEN billing._time_of(s.account_id, s.overdue_since) ELSE '' END AS time, a.currency, a.time_zone
+		FROM unnest(ids) k(account_id) JOIN billing.account_state s USING (account_id) JOIN billing.account a USING (account_id)
 	), rule AS MATERIALIZED (
 		SELECT r.*, billing._notice_kind(r.action, r.argument, r.direction) AS kind FROM billing._step_rules(versions) r
 		WHERE (r.lifecycle_id, r.step) IN (SELECT DISTINCT d.lifecycle_id, d.step FROM due d)
 	), taken AS MATERIALIZED (
-		SELECT d.account_id, d.overdue_since, d.step, d.next_at AS due_at, d.state AS was, d.balance, d.was_cleared, d.currency,
+		SELECT d.account_id, d.overdue_since, d.step, d.next_at AS due_at, d.state AS was, d.balance, d.was_cleared, d.time, d.currency,
 			r.action, r.argument, r.kind, e.at AS effective, c.applied_at, n.due_at AS next_at, n.action AS next_action,
 			CASE WHEN r.direction = 'before release'
 				THEN (SELECT z.due_at FROM billing.lifecycle_next(r.rule, d.overdue_since, r.steps - 1, c.applied_at, d.time_zone) z) END AS release_at,
@@ -153,7 +159,7 @@ BEGIN
 		SELECT r.account_id, 'resource', r.resource, r.step, r.action, r.argument, r.due_at, r.effective, _step_accounts.at FROM touched r
 	), told AS (
 		INSERT INTO billing.notice (account_id, kind, subject, subject_id, cause, facts, at)
-		SELECT t.account_id, t.kind, 'account', t.account_id::text, 'step ' || t.step || ' since ' || t.overdue_since,
+		SELECT t.account_id, t.kind, 'account', t.account_id::text, 'step ' || t.step || ' since ' || t.overdue_since || t.time,
 			billing._facts('account_id', t.account_id, 'balance', t.balance, 'currency', t.currency, 'since', t.overdue_since, 'at', t.effective,
 				'next_step', t.next_action, 'next_at', t.next_at, 'kind', t.argument, 'release_at', t.release_at),
 			t.effective
@@ -162,7 +168,7 @@ BEGIN
 		-- chain that was cleared before can have told the same; asked in a subquery, so that all of the key is looked up.
 		WHERE t.kind IS NOT NULL AND (NOT t.was_cleared OR (SELECT o.notice_id FROM billing.notice o
 			WHERE o.account_id = t.account_id AND o.kind = t.kind AND o.subject = 'account' AND o.subject_id = t.account_id::text
-				AND o.cause = 'step ' || t.step || ' since ' || t.overdue_since LIMIT 1) IS NULL)
+				AND o.cause = 'step ' || t.step || ' since ' || t.overdue_since || t.time LIMIT 1) IS NULL)
 	)
 	SELECT (SELECT count(*) FROM noted), array_agg(t.account_id) FILTER (WHERE t.state = 'suspended' AND t.was = 'overdue'),
 		array_agg(t.account_id) FILTER (WHERE t.action = 'release'), array_agg(t.due_at) FILTER (WHERE t.action = 'release'),

@@ -83,17 +83,16 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._set_package_step(bigint, bigint) IS 'after what moves the end of a package, in the same transaction: sets next_at';
 
-CREATE FUNCTION billing._hold_packages(at timestamptz, through timestamptz) RETURNS bigint
+CREATE FUNCTION billing._hold_packages(holders bigint[], ids bigint[], at timestamptz) RETURNS bigint
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 	WITH found AS MATERIALIZED (
 		SELECT c.account_id, c.package_id, c.step, c.next_at, o.until, o.reason
-		FROM billing.lifecycle_override o
-		JOIN billing.package_chain c ON c.account_id = o.account_id AND c.package_id::text = o.subject_id
-		JOIN billing.account_state a ON a.account_id = o.account_id
-		WHERE o.subject = 'package' AND o.until > c.next_at AND o.at <= _hold_packages.at AND c.next_at < _hold_packages.at AND c.next_at <= through
-		FOR NO KEY UPDATE OF a, c SKIP LOCKED
+		FROM unnest(holders, ids) k(account_id, package_id)
+		JOIN billing.package_chain c USING (account_id, package_id)
+		JOIN billing.lifecycle_override o ON o.account_id = c.account_id AND o.subject = 'package' AND o.subject_id = c.package_id::text
+		WHERE o.until > c.next_at AND o.at <= _hold_packages.at
 	), last AS (
 		SELECT DISTINCT ON (f.account_id, f.package_id) f.* FROM found f ORDER BY f.account_id, f.package_id, f.until DESC
 	), moved AS (
@@ -107,21 +106,38 @@ AS $fn$
 	)
 	SELECT count(*) FROM noted
 $fn$;
-COMMENT ON FUNCTION billing._hold_packages(timestamptz, timestamptz) IS 'moves the next step of packages with an override to its end; returns how many';
+COMMENT ON FUNCTION billing._hold_packages(bigint[], bigint[], timestamptz)
+	IS 'of chains that are locked and have a step due, moves that of packages with an override to its end; returns how many';
 
 CREATE FUNCTION billing._step_packages(at timestamptz, through timestamptz, max_rows integer) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET timezone = 'UTC'	-- instants among the facts
+SET timezone = 'UTC'	-- instants among the facts and causes
+SET datestyle = 'ISO'
 SET enable_hashjoin = off	-- as _step_accounts()
 SET enable_mergejoin = off
 SET jit = off
 AS $fn$
 DECLARE
 	done bigint;
+	holders bigint[];
+	ids bigint[];
 BEGIN
+	-- lock first, read after, as _step_accounts() does
+	SELECT array_agg(k.account_id), array_agg(k.package_id) INTO holders, ids FROM (
+		SELECT c.account_id, c.package_id
+		FROM billing.package_chain c
+		JOIN billing.account_state a USING (account_id)
+		WHERE c.next_at < _step_packages.at AND c.next_at <= through
+			AND NOT EXISTS (SELECT FROM billing.lifecycle_quarantine q WHERE q.account_id = c.account_id AND q.subject = 'package'
+				AND q.subject_id = c.package_id::text AND q.tried_at > _step_packages.at - interval '1 hour')
+		ORDER BY c.next_at, c.account_id, c.package_id LIMIT max_rows
+		FOR NO KEY UPDATE OF a, c SKIP LOCKED) k;
+	IF ids IS NULL THEN
+		RETURN 0;
+	END IF;
 	IF EXISTS (SELECT FROM billing.lifecycle_override o WHERE o.subject = 'package') THEN
-		done := billing._hold_packages(at, through);
+		done := billing._hold_packages(holders, ids, at);
 		IF done > 0 THEN
 			RETURN done;
 		END IF;
@@ -129,14 +145,9 @@ BEGIN
 	WITH due AS MATERIALIZED (
 		SELECT c.account_id, c.package_id, c.lifecycle_id, c.step + 1 AS step, c.applied_at, c.next_at, p.offer, p.meter, p.size, p.used, p.valid_until,
 			p.auto_renew, p.state
-		FROM billing.package_chain c
+		FROM unnest(holders, ids) k(account_id, package_id)
+		JOIN billing.package_chain c USING (account_id, package_id)
 		JOIN billing.package p USING (account_id, package_id)
-		JOIN billing.account_state a USING (account_id)
-		WHERE c.next_at < _step_packages.at AND c.next_at <= through
-			AND NOT EXISTS (SELECT FROM billing.lifecycle_quarantine q WHERE q.account_id = c.account_id AND q.subject = 'package'
-				AND q.subject_id = c.package_id::text AND q.tried_at > _step_packages.at - interval '1 hour')
-		ORDER BY c.next_at, c.account_id, c.package_id LIMIT max_rows
-		FOR NO KEY UPDATE OF a, c SKIP LOCKED
 	), rule AS MATERIALIZED (
 		SELECT r.* FROM billing._step_rules(ARRAY(SELECT DISTINCT d.lifecycle_id FROM due d)) r
 	), taken AS MATERIALIZED (

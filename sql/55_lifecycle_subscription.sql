@@ -112,20 +112,6 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._subscription_state(bigint, bigint) IS 'state of a subscription that has started and was not cancelled, from where its chains stand';
 
-CREATE FUNCTION billing._is_held(account_id bigint, resource text, kind text) RETURNS boolean
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-	SELECT EXISTS (SELECT FROM billing.subscription s
-		JOIN billing.subscription_chain c USING (account_id, subscription_id)
-		JOIN billing.lifecycle l USING (lifecycle_id)
-		CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
-		WHERE s.account_id = _is_held.account_id AND s.state NOT IN ('released', 'cancelled') AND c.since IS NOT NULL AND t.step <= c.step
-			AND t.action IN ('restrict', 'suspend')
-			AND (s.resource = _is_held.resource AND coalesce(t.argument, _is_held.kind) = _is_held.kind OR s.resource IS NULL AND t.argument = _is_held.kind))
-$fn$;
-COMMENT ON FUNCTION billing._is_held(bigint, text, text) IS 'is a resource held by the steps of a subscription that has not come back?';
-
 CREATE FUNCTION billing._pause_subscription(account_id bigint, subscription_id bigint, pause boolean, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -186,9 +172,7 @@ BEGIN
 	END IF;
 	PERFORM billing._set_next_steps(ARRAY[s.account_id], ARRAY[s.subscription_id]);
 	IF resume = 'auto' THEN
-		UPDATE billing.resource r SET state = 'active', since = _refresh_subscription.at, held_by = NULL
-		WHERE r.account_id = s.account_id AND r.held_by = 'subscription ' || s.subscription_id AND r.state IN ('restricted', 'suspended')
-			AND NOT billing._is_held(r.account_id, r.resource, r.kind);
+		PERFORM billing._let_go(s.account_id, ARRAY['subscription ' || s.subscription_id], _refresh_subscription.at);
 	END IF;
 END
 $fn$;
@@ -326,18 +310,16 @@ $fn$;
 COMMENT ON FUNCTION billing._release_subscriptions(bigint[], timestamptz[], timestamptz[], timestamptz)
 	IS 'subscriptions of accounts that are released end with them, with their allowances';
 
-CREATE FUNCTION billing._hold_subscriptions(at timestamptz, through timestamptz) RETURNS bigint
+CREATE FUNCTION billing._hold_subscriptions(holders bigint[], ids bigint[], causes text[], at timestamptz) RETURNS bigint
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 	WITH found AS MATERIALIZED (
 		SELECT c.account_id, c.subscription_id, c.cause, c.step, c.next_at, o.until, o.reason
-		FROM billing.lifecycle_override o
-		JOIN billing.subscription_chain c ON c.account_id = o.account_id AND c.subscription_id::text = o.subject_id
-		JOIN billing.account_state a ON a.account_id = o.account_id
-		WHERE o.subject = 'subscription' AND o.until > c.next_at AND o.at <= _hold_subscriptions.at
-			AND c.next_at < _hold_subscriptions.at AND c.next_at <= through
-		FOR NO KEY UPDATE OF a, c SKIP LOCKED
+		FROM unnest(holders, ids, causes) k(account_id, subscription_id, cause)
+		JOIN billing.subscription_chain c USING (account_id, subscription_id, cause)
+		JOIN billing.lifecycle_override o ON o.account_id = c.account_id AND o.subject = 'subscription' AND o.subject_id = c.subscription_id::text
+		WHERE o.until > c.next_at AND o.at <= _hold_subscriptions.at
 	), last AS (
 		SELECT DISTINCT ON (f.account_id, f.subscription_id, f.cause) f.* FROM found f ORDER BY f.account_id, f.subscription_id, f.cause, f.until DESC
 	), moved AS (
@@ -352,7 +334,53 @@ AS $fn$
 	)
 	SELECT count(*) FROM noted
 $fn$;
-COMMENT ON FUNCTION billing._hold_subscriptions(timestamptz, timestamptz) IS 'moves the next step of subscriptions with an override to its end; returns how many';
+COMMENT ON FUNCTION billing._hold_subscriptions(bigint[], bigint[], text[], timestamptz)
+	IS 'of chains that are locked and have a step due, moves that of subscriptions with an override to its end; returns how many';
+
+CREATE FUNCTION billing._begin_late(holders bigint[], ids bigint[], at timestamptz) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'	-- instants among the facts and causes
+SET datestyle = 'ISO'
+AS $fn$
+-- The end of what is paid waits for its cycle to be settled, which another account or a writer may hold up.  Its steps count from
+-- it where that was not for long; else from now, as where _end_subscriptions() is late: our delays shorten nobody's grace.
+DECLARE
+	begun_of bigint[];
+	begun bigint[];
+BEGIN
+	WITH late AS (
+		SELECT c.account_id, c.subscription_id, s.state, s.plan, s.paid_until
+		FROM (SELECT DISTINCT u.account_id, u.subscription_id FROM unnest(holders, ids) u(account_id, subscription_id)) k
+		JOIN billing.subscription_chain c USING (account_id, subscription_id)
+		JOIN billing.subscription s USING (account_id, subscription_id)
+		JOIN billing.lifecycle l USING (lifecycle_id)
+		CROSS JOIN billing.installation i
+		WHERE c.cause = 'expiry' AND c.since IS NULL AND c.next_at >= s.paid_until AND billing.lifecycle_catch_up(l.rule) <> 'jump'
+			AND _begin_late.at > billing.cycle_start(billing.cycle_of(s.paid_until) + 1) + i.settle_delay + interval '15 minutes'
+	), begun AS (
+		UPDATE billing.subscription_chain c SET since = _begin_late.at FROM late e
+		WHERE c.account_id = e.account_id AND c.subscription_id = e.subscription_id AND c.cause = 'expiry'
+	), ended AS (
+		UPDATE billing.subscription s SET state = 'grace', since = s.paid_until FROM late e
+		WHERE s.account_id = e.account_id AND s.subscription_id = e.subscription_id AND e.state = 'active'
+	), noted AS (
+		INSERT INTO billing.lifecycle_step (account_id, subject, subject_id, step, action, due_at, at, applied_at, cause)
+		SELECT e.account_id, 'subscription', e.subscription_id::text, 0, 'end', e.paid_until, _begin_late.at, _begin_late.at, 'expiry' FROM late e
+	), told AS (
+		INSERT INTO billing.notice (account_id, kind, subject, subject_id, cause, facts, at)
+		SELECT e.account_id, 'subscription_ended', 'subscription', e.subscription_id::text, 'end ' || e.paid_until,
+			jsonb_build_object('account_id', e.account_id, 'subscription_id', e.subscription_id, 'plan', e.plan, 'term_end', e.paid_until, 'state', 'grace'), e.paid_until
+		FROM late e WHERE e.state = 'active'
+		ON CONFLICT DO NOTHING
+	)
+	SELECT array_agg(e.account_id), array_agg(e.subscription_id) INTO begun_of, begun FROM late e;
+	PERFORM billing._set_next_steps(begun_of, begun);
+	RETURN coalesce(cardinality(begun), 0);
+END
+$fn$;
+COMMENT ON FUNCTION billing._begin_late(bigint[], bigint[], timestamptz)
+	IS 'of subscriptions that are locked, begins the grace of those whose end was noticed late; returns how many';
 
 CREATE FUNCTION billing._subscription_notice(action text, argument text, direction text, ends boolean) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -367,7 +395,8 @@ COMMENT ON FUNCTION billing._subscription_notice(text, text, text, boolean) IS '
 CREATE FUNCTION billing._step_subscriptions(at timestamptz, through timestamptz, max_rows integer) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET timezone = 'UTC'	-- instants among the facts
+SET timezone = 'UTC'	-- instants among the facts and causes
+SET datestyle = 'ISO'
 SET enable_hashjoin = off	-- as _step_accounts()
 SET enable_mergejoin = off
 SET jit = off
@@ -376,16 +405,11 @@ DECLARE
 	done bigint;
 	holders bigint[];
 	ids bigint[];
+	causes text[];
 BEGIN
-	IF EXISTS (SELECT FROM billing.lifecycle_override o WHERE o.subject = 'subscription') THEN
-		done := billing._hold_subscriptions(at, through);
-		IF done > 0 THEN
-			RETURN done;
-		END IF;
-	END IF;
-	WITH due AS MATERIALIZED (
-		SELECT c.account_id, c.subscription_id, c.cause, c.lifecycle_id, c.since AS begun, c.step + 1 AS step, c.applied_at, c.next_at,
-			s.state AS was, s.plan, s.resource, s.paid_until
+	-- lock first, read after, as _step_accounts() does
+	SELECT array_agg(k.account_id), array_agg(k.subscription_id), array_agg(k.cause) INTO holders, ids, causes FROM (
+		SELECT c.account_id, c.subscription_id, c.cause
 		FROM billing.subscription_chain c
 		JOIN billing.subscription s USING (account_id, subscription_id)
 		JOIN billing.account_state a USING (account_id)
@@ -393,7 +417,26 @@ BEGIN
 			AND NOT EXISTS (SELECT FROM billing.lifecycle_quarantine q WHERE q.account_id = c.account_id AND q.subject = 'subscription'
 				AND q.subject_id = c.subscription_id::text AND q.tried_at > _step_subscriptions.at - interval '1 hour')
 		ORDER BY c.next_at, c.account_id, c.subscription_id, c.cause LIMIT max_rows
-		FOR NO KEY UPDATE OF a, s, c SKIP LOCKED
+		FOR NO KEY UPDATE OF a, s, c SKIP LOCKED) k;
+	IF ids IS NULL THEN
+		RETURN 0;
+	END IF;
+	IF EXISTS (SELECT FROM billing.lifecycle_override o WHERE o.subject = 'subscription') THEN
+		done := billing._hold_subscriptions(holders, ids, causes, at);
+		IF done > 0 THEN
+			RETURN done;
+		END IF;
+	END IF;
+	done := billing._begin_late(holders, ids, at);
+	IF done > 0 THEN
+		RETURN done;
+	END IF;
+	WITH due AS MATERIALIZED (
+		SELECT c.account_id, c.subscription_id, c.cause, c.lifecycle_id, c.since AS begun, c.step + 1 AS step, c.applied_at, c.next_at,
+			s.state AS was, s.plan, s.resource, s.paid_until
+		FROM unnest(holders, ids, causes) k(account_id, subscription_id, cause)
+		JOIN billing.subscription_chain c USING (account_id, subscription_id, cause)
+		JOIN billing.subscription s USING (account_id, subscription_id)
 	), first AS (
 		-- one step of a subscription at a time
 		SELECT DISTINCT ON (d.account_id, d.subscription_id) d.* FROM due d ORDER BY d.account_id, d.subscription_id, d.next_at, d.cause
@@ -441,7 +484,10 @@ BEGIN
 			held_by = CASE t.action WHEN 'release' THEN NULL ELSE t.holder END
 		FROM taken t
 		WHERE r.account_id = t.account_id
-			AND (t.action = 'release' AND r.state <> 'released' AND (r.resource = t.resource OR r.held_by = t.holder)
+			AND (t.action = 'release' AND r.state <> 'released' AND (r.resource = t.resource OR r.held_by = t.holder
+					-- what its steps have taken, whoever took it after them
+					OR t.resource IS NULL AND r.state IN ('restricted', 'suspended') AND EXISTS (SELECT FROM billing.lifecycle_steps(t.rule) p
+						WHERE p.step < t.step AND p.action IN ('restrict', 'suspend') AND p.argument = r.kind))
 				OR (t.action = 'restrict' AND r.state = 'active' OR t.action = 'suspend' AND r.state IN ('active', 'restricted'))
 					AND (r.resource = t.resource AND coalesce(t.argument, r.kind) = r.kind OR t.resource IS NULL AND t.argument = r.kind))
 		RETURNING r.account_id, r.resource, t.step, t.action, t.argument, t.due_at, t.effective, t.holder

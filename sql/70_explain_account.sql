@@ -57,13 +57,13 @@ BEGIN
 		CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
 		WHERE c.account_id = s.account_id AND c.next_at IS NOT NULL AND t.step = c.step + 1 AND p.state NOT IN ('exhausted', 'refunded')
 		ORDER BY c.next_at, p.package_id;
-	RETURN QUERY SELECT 'override', format('until %s', o.until), format('by %s at %s: %s', o.created_by, o.at, o.reason)
+	RETURN QUERY SELECT 'override', format('until %s', o.until), format('of %s %s by %s at %s: %s', o.subject, o.subject_id, o.created_by, o.at, o.reason)
 		FROM billing.lifecycle_override o
-		WHERE o.account_id = s.account_id AND o.subject = 'account' AND o.until > explain_account.at ORDER BY o.until;
+		WHERE o.account_id = s.account_id AND o.until > explain_account.at ORDER BY o.until, o.override_id;
 	RETURN QUERY SELECT 'off', format('%s of kind %s', count(*), r.kind), format('%s since %s, held by %s', r.state, min(r.since), r.held_by)
 		FROM billing.resource r WHERE r.account_id = s.account_id AND r.state IN ('restricted', 'suspended') GROUP BY r.kind, r.state, r.held_by ORDER BY r.kind, r.state;
-	RETURN QUERY SELECT 'quarantine', q.error_code, format('its step fails since %s, and was tried at %s: %s', q.since, q.tried_at, q.error)
-		FROM billing.lifecycle_quarantine q WHERE q.account_id = s.account_id AND q.subject = 'account';
+	RETURN QUERY SELECT 'quarantine', q.error_code, format('the step of %s %s fails since %s, and was tried at %s: %s', q.subject, q.subject_id, q.since, q.tried_at, q.error)
+		FROM billing.lifecycle_quarantine q WHERE q.account_id = s.account_id ORDER BY q.subject, q.subject_id;
 END
 $fn$;
 COMMENT ON FUNCTION billing.explain_account(bigint, timestamptz)

@@ -117,7 +117,7 @@ COMMENT ON COLUMN billing.subscription_pause.paused_until IS 'first instant at w
 CREATE TABLE billing.lifecycle_override (
 	account_id bigint NOT NULL REFERENCES billing.account,
 	override_id bigint GENERATED ALWAYS AS IDENTITY,
-	subject text NOT NULL CHECK (subject IN ('account', 'subscription', 'package', 'resource')),
+	subject text NOT NULL CHECK (subject IN ('account', 'subscription', 'package')),
 	subject_id text COLLATE "C" NOT NULL,
 	until timestamptz NOT NULL CHECK (isfinite(until)),
 	reason text NOT NULL CHECK (reason <> ''),
@@ -128,7 +128,7 @@ CREATE TABLE billing.lifecycle_override (
 COMMENT ON TABLE billing.lifecycle_override IS 'steps of these subjects wait until an instant; billing.override_lifecycle() writes it, and nothing has to end it';
 COMMENT ON COLUMN billing.lifecycle_override.account_id IS 'the account';
 COMMENT ON COLUMN billing.lifecycle_override.override_id IS 'number of the override';
-COMMENT ON COLUMN billing.lifecycle_override.subject IS 'account, subscription, package or resource';
+COMMENT ON COLUMN billing.lifecycle_override.subject IS 'account, subscription or package';
 COMMENT ON COLUMN billing.lifecycle_override.subject_id IS 'which one';
 COMMENT ON COLUMN billing.lifecycle_override.until IS 'a step that is due before this instant is due at it';
 COMMENT ON COLUMN billing.lifecycle_override.reason IS 'why';

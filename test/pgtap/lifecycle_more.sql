@@ -37,7 +37,7 @@ CALL billing.run('2026-03-20 02:00');
 SELECT is((SELECT due_at FROM billing.upcoming WHERE account_id = 11 AND subject = 'account'), '2026-03-25 00:00+00'::timestamptz, 'upcoming counts it in');
 CALL billing.run('2026-03-24');
 SELECT is(t.state(11) || ' ' || t.state(12), 'overdue suspended', 'it holds the steps back');
-SELECT is((SELECT detail FROM billing.explain_account(11, '2026-03-24') WHERE topic = 'override'), 'by ' || current_user || ' at 2026-03-20 01:00:00+00: promised to pay', 'explain_account() tells of it');
+SELECT is((SELECT detail FROM billing.explain_account(11, '2026-03-24') WHERE topic = 'override'), 'of account 11 by ' || current_user || ' at 2026-03-20 01:00:00+00: promised to pay', 'explain_account() tells of it');
 CALL billing.run('2026-03-25 00:00:01');
 SELECT is(t.state(11), 'suspended', 'and ends by itself');
 SELECT t.same($$SELECT action, due_at, at, reason FROM billing.lifecycle_steps WHERE account_id = 11 AND action IN ('hold', 'suspend') ORDER BY step_id$$,

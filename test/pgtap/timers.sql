@@ -32,12 +32,12 @@ COMMIT;
 SELECT is((SELECT count(*) FROM billing.notices WHERE kind = 'overdue'), 1000::bigint, 'all are told');
 SELECT results_eq('SELECT account_id FROM billing.notices WHERE kind = ''overdue'' ORDER BY notice_id', 'SELECT generate_series(1, 1000)::bigint', 'in their order');
 
--- a debit that bears an earlier instant begins a chain that was told of already
+-- a debit that bears an earlier instant begins a second chain that counts from there: the customer had paid, and is told again
 SELECT billing.top_up(1, 5, at => '2026-01-03 02:00'), billing.adjust(1, -5, 'x', at => '2026-01-03');
 CALL billing.tick('2026-01-03 03:00');
 SELECT t.same($$SELECT state, overdue_since FROM billing.accounts WHERE account_id = 1$$, $$VALUES ('overdue', '2026-01-03 00:00+00'::timestamptz)$$, 'overdue again since the same instant');
 SELECT is((SELECT count(*) FROM billing.lifecycle_steps WHERE account_id = 1 AND action = 'notice' AND due_at = '2026-01-03'), 2::bigint, 'its step is done again');
-SELECT is((SELECT count(*) FROM billing.notices WHERE account_id = 1 AND kind = 'overdue'), 1::bigint, 'and told once');
+SELECT is((SELECT count(*) FROM billing.notices WHERE account_id = 1 AND kind = 'overdue'), 2::bigint, 'and told');
 SELECT is_empty('SELECT * FROM billing.lifecycle_quarantine', 'nothing fails');
 SELECT t.verify_is_empty();
 SELECT * FROM finish();
