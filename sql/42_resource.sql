@@ -91,6 +91,9 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 BEGIN
+	IF holders = '{}' THEN
+		RETURN;
+	END IF;
 	UPDATE billing.resource r
 	SET state = coalesce(h.state, 'active'), since = CASE WHEN coalesce(h.state, 'active') = r.state THEN r.since ELSE _let_go.at END, held_by = h.held_by
 	FROM (SELECT x.resource, o.state, o.held_by

@@ -406,10 +406,12 @@ DECLARE
 	holders bigint[];
 	ids bigint[];
 	causes text[];
+	some_late boolean;
 BEGIN
 	-- lock first, read after, as _step_accounts() does
-	SELECT array_agg(k.account_id), array_agg(k.subscription_id), array_agg(k.cause) INTO holders, ids, causes FROM (
-		SELECT c.account_id, c.subscription_id, c.cause
+	SELECT array_agg(k.account_id), array_agg(k.subscription_id), array_agg(k.cause), bool_or(k.is_late) INTO holders, ids, causes, some_late FROM (
+		SELECT c.account_id, c.subscription_id, c.cause,
+			c.since IS NULL AND c.next_at >= s.paid_until AND s.paid_until < _step_subscriptions.at - interval '15 minutes' AS is_late
 		FROM billing.subscription_chain c
 		JOIN billing.subscription s USING (account_id, subscription_id)
 		JOIN billing.account_state a USING (account_id)
@@ -427,9 +429,11 @@ BEGIN
 			RETURN done;
 		END IF;
 	END IF;
-	done := billing._begin_late(holders, ids, at);
-	IF done > 0 THEN
-		RETURN done;
+	IF some_late THEN
+		done := billing._begin_late(holders, ids, at);
+		IF done > 0 THEN
+			RETURN done;
+		END IF;
 	END IF;
 	WITH due AS MATERIALIZED (
 		SELECT c.account_id, c.subscription_id, c.cause, c.lifecycle_id, c.since AS begun, c.step + 1 AS step, c.applied_at, c.next_at,
