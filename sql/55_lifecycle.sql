@@ -42,15 +42,36 @@ AS $fn$
 $fn$;
 COMMENT ON FUNCTION billing._notice_kind(text, text, text) IS 'kind of the notice that a step of an account writes; NULL: none';
 
+CREATE FUNCTION billing._held_until(rule billing.lifecycle_policy, anchor timestamptz, step integer, applied_at timestamptz, time_zone text, until timestamptz)
+	RETURNS timestamptz
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+	release_at timestamptz;
+BEGIN
+	IF (SELECT t.direction FROM billing.lifecycle_steps(rule) t WHERE t.step = _held_until.step + 1) = 'before release' THEN
+		release_at := (SELECT n.due_at FROM billing.lifecycle_next(rule, anchor, (SELECT max(t.step) - 1 FROM billing.lifecycle_steps(rule) t), applied_at, time_zone) n);
+		IF until > release_at THEN
+			RETURN until - (release_at - (SELECT n.due_at FROM billing.lifecycle_next(rule, anchor, _held_until.step, applied_at, time_zone) n));
+		END IF;
+	END IF;
+	RETURN until;
+END
+$fn$;
+COMMENT ON FUNCTION billing._held_until(billing.lifecycle_policy, timestamptz, integer, timestamptz, text, timestamptz)
+	IS 'until when an override that ends at an instant holds the step that follows one: until then; one that warns of a release which is held too, until as long before it as the policy says';
+
 CREATE FUNCTION billing._hold_accounts(ids bigint[], at timestamptz) RETURNS bigint
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 	-- An override moves the step that is due to its end, and says so; when that comes there is nothing to undo.
 	WITH found AS MATERIALIZED (
-		SELECT s.account_id, s.step, s.next_at, o.until, o.reason
-		FROM billing.lifecycle_override o JOIN billing.account_state s USING (account_id)
-		WHERE o.account_id = ANY (ids) AND o.subject = 'account' AND o.until > s.next_at AND o.at <= _hold_accounts.at
+		SELECT s.account_id, s.step, s.next_at, h.until, o.reason
+		FROM billing.lifecycle_override o JOIN billing.account_state s USING (account_id) JOIN billing.account a USING (account_id) JOIN billing.lifecycle l USING (lifecycle_id)
+		CROSS JOIN LATERAL billing._held_until(l.rule, s.overdue_since, s.step, s.applied_at, a.time_zone, o.until) h(until)
+		WHERE o.account_id = ANY (ids) AND o.subject = 'account' AND h.until > s.next_at AND o.at <= _hold_accounts.at
 	), last AS (
 		SELECT DISTINCT ON (f.account_id) f.* FROM found f ORDER BY f.account_id, f.until DESC
 	), moved AS (
@@ -117,7 +138,9 @@ BEGIN
 		SELECT d.account_id, d.overdue_since, d.step, d.next_at AS due_at, d.state AS was, d.balance, d.was_cleared, d.time, d.currency,
 			r.action, r.argument, r.kind, e.at AS effective, c.applied_at, n.due_at AS next_at, n.action AS next_action,
 			CASE WHEN r.direction = 'before release'
-				THEN (SELECT z.due_at FROM billing.lifecycle_next(r.rule, d.overdue_since, r.steps - 1, c.applied_at, d.time_zone) z) END AS release_at,
+				THEN greatest((SELECT z.due_at FROM billing.lifecycle_next(r.rule, d.overdue_since, r.steps - 1, c.applied_at, d.time_zone) z),
+					(SELECT max(o.until) FROM billing.lifecycle_override o
+					 WHERE o.account_id = d.account_id AND o.subject = 'account' AND o.at <= _step_accounts.at)) END AS release_at,
 			CASE WHEN r.action = 'release' THEN 'released' WHEN r.action = 'suspend' AND r.argument IS NULL THEN 'suspended' ELSE d.state END AS state
 		FROM due d
 		JOIN rule r ON r.lifecycle_id = d.lifecycle_id AND r.step = d.step

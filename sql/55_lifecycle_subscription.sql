@@ -315,11 +315,15 @@ LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 	WITH found AS MATERIALIZED (
-		SELECT c.account_id, c.subscription_id, c.cause, c.step, c.next_at, o.until, o.reason
+		SELECT c.account_id, c.subscription_id, c.cause, c.step, c.next_at, h.until, o.reason
 		FROM unnest(holders, ids, causes) k(account_id, subscription_id, cause)
 		JOIN billing.subscription_chain c USING (account_id, subscription_id, cause)
+		JOIN billing.subscription s USING (account_id, subscription_id)
+		JOIN billing.account a USING (account_id)
+		JOIN billing.lifecycle l USING (lifecycle_id)
 		JOIN billing.lifecycle_override o ON o.account_id = c.account_id AND o.subject = 'subscription' AND o.subject_id = c.subscription_id::text
-		WHERE o.until > c.next_at AND o.at <= _hold_subscriptions.at
+		CROSS JOIN LATERAL billing._held_until(l.rule, coalesce(c.since, s.paid_until), c.step, c.applied_at, a.time_zone, o.until) h(until)
+		WHERE h.until > c.next_at AND o.at <= _hold_subscriptions.at
 	), last AS (
 		SELECT DISTINCT ON (f.account_id, f.subscription_id, f.cause) f.* FROM found f ORDER BY f.account_id, f.subscription_id, f.cause, f.until DESC
 	), moved AS (
@@ -514,8 +518,10 @@ BEGIN
 		SELECT t.account_id, x.kind, 'subscription', t.subscription_id::text, x.cause,
 			jsonb_build_object('account_id', t.account_id, 'subscription_id', t.subscription_id, 'plan', t.plan, 'resource', t.resource, 'state', t.state,
 				'cause', CASE t.cause WHEN 'expiry' THEN 'over' ELSE 'overdue' END, 'since', coalesce(t.since, t.paid_until), 'term_end', t.paid_until, 'at', t.effective,
-				'next_step', n.action, 'next_at', n.due_at, 'release_at', CASE WHEN t.direction = 'before release' THEN (SELECT z.due_at
-					FROM billing.lifecycle_next(t.rule, coalesce(t.since, t.paid_until), t.steps - 1, t.now_applied_at, t.time_zone) z) END),
+				'next_step', n.action, 'next_at', n.due_at, 'release_at', CASE WHEN t.direction = 'before release' THEN greatest((SELECT z.due_at
+					FROM billing.lifecycle_next(t.rule, coalesce(t.since, t.paid_until), t.steps - 1, t.now_applied_at, t.time_zone) z),
+					(SELECT max(o.until) FROM billing.lifecycle_override o WHERE o.account_id = t.account_id AND o.subject = 'subscription'
+						AND o.subject_id = t.subscription_id::text AND o.at <= _step_subscriptions.at)) END),
 			t.effective
 		FROM taken t
 		CROSS JOIN LATERAL (VALUES (t.kind, t.cause || ' step ' || t.step || ' of ' || coalesce(t.since, t.paid_until)),

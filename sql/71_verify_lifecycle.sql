@@ -35,7 +35,8 @@ AS $fn$
 	FROM chain c
 	LEFT JOIN LATERAL billing.lifecycle_next(c.rule, c.overdue_since, c.step, c.applied_at, c.time_zone) n ON true
 	WHERE c.next_at IS DISTINCT FROM n.due_at
-		AND NOT EXISTS (SELECT FROM billing.lifecycle_override o WHERE o.account_id = c.account_id AND o.subject = 'account' AND o.until = c.next_at AND o.until > n.due_at)
+		AND NOT EXISTS (SELECT FROM billing.lifecycle_override o WHERE o.account_id = c.account_id AND o.subject = 'account' AND o.until > n.due_at
+			AND billing._held_until(c.rule, c.overdue_since, c.step, c.applied_at, c.time_zone, o.until) = c.next_at)
 	UNION ALL
 	SELECT 'step before its instant', h.account_id, format('%s %s: %s due %s, in effect %s, applied %s', h.subject, h.subject_id, h.action, h.due_at, h.at, h.applied_at)
 	FROM billing.lifecycle_step h WHERE h.at < h.due_at OR h.step > 0 AND h.applied_at <= h.due_at
@@ -81,7 +82,7 @@ AS $fn$
 		WHERE h.subject = 'subscription' AND h.cause IS NOT NULL AND h.action IN ('end', 'overdue', 'resume')
 		GROUP BY h.account_id, h.subject_id, h.cause
 	), chain AS MATERIALIZED (
-		SELECT c.*, s.state, s.paid_until, p.expiry_policy, p.overdue_policy, p.renewable, l.policy, a.overdue_since, a.state AS account_state,
+		SELECT c.*, s.state, s.paid_until, p.expiry_policy, p.overdue_policy, p.renewable, l.policy, l.rule, x.time_zone, a.overdue_since, a.state AS account_state,
 			m.last, m.since AS told_since,
 			(SELECT coalesce(max(h.step), 0) FROM billing.lifecycle_step h
 			 WHERE h.account_id = c.account_id AND h.subject = 'subscription' AND h.subject_id = c.subscription_id::text AND h.cause = c.cause
@@ -89,6 +90,7 @@ AS $fn$
 		FROM billing.subscription_chain c
 		JOIN billing.subscription s USING (account_id, subscription_id)
 		JOIN billing.plan p USING (plan)
+		JOIN billing.account x USING (account_id)
 		JOIN billing.account_state a USING (account_id)
 		JOIN billing.lifecycle l ON l.lifecycle_id = c.lifecycle_id
 		LEFT JOIN mark m ON m.account_id = c.account_id AND m.subject_id = c.subscription_id::text AND m.cause = c.cause
@@ -127,7 +129,8 @@ AS $fn$
 	CROSS JOIN LATERAL (SELECT billing._next_chain_step(c.account_id, c.subscription_id, c.cause) AS due_at) n
 	WHERE c.next_at IS DISTINCT FROM n.due_at
 		AND NOT EXISTS (SELECT FROM billing.lifecycle_override o
-			WHERE o.account_id = c.account_id AND o.subject = 'subscription' AND o.subject_id = c.subscription_id::text AND o.until = c.next_at AND o.until > n.due_at)
+			WHERE o.account_id = c.account_id AND o.subject = 'subscription' AND o.subject_id = c.subscription_id::text AND o.until > n.due_at
+				AND billing._held_until(c.rule, coalesce(c.since, c.paid_until), c.step, c.applied_at, c.time_zone, o.until) = c.next_at)
 	UNION ALL
 	SELECT 'subscription policy', c.account_id, format('subscription %s, %s: it follows "%s", its plan has "%s"', c.subscription_id, c.cause, c.policy,
 		CASE c.cause WHEN 'expiry' THEN c.expiry_policy ELSE c.overdue_policy END)

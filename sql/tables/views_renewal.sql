@@ -47,21 +47,23 @@ COMMENT ON COLUMN billing.renewals.obstacle IS 'what is in its way; NULL: nothin
 
 CREATE OR REPLACE VIEW billing.upcoming WITH (security_invoker = true) AS
 SELECT s.account_id, 'account'::text AS subject, s.account_id::text AS subject_id, t.action || coalesce(' ' || t.argument, '') AS what,
-	greatest(s.next_at, (SELECT max(o.until) FROM billing.lifecycle_override o
+	greatest(s.next_at, (SELECT max(billing._held_until(l.rule, s.overdue_since, s.step, s.applied_at, a.time_zone, o.until)) FROM billing.lifecycle_override o
 		WHERE o.account_id = s.account_id AND o.subject = 'account' AND o.until > s.next_at)) AS due_at,
 	format('overdue since %s, balance %s; paid by then it does not happen', s.overdue_since, s.balance) AS detail
 FROM billing.account_state s
+JOIN billing.account a USING (account_id)
 JOIN billing.lifecycle l USING (lifecycle_id)
 CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
 WHERE s.next_at IS NOT NULL AND t.step = s.step + 1
 UNION ALL
 SELECT c.account_id, 'subscription', c.subscription_id::text, t.action || coalesce(' ' || t.argument, ''),
-	greatest(c.next_at, (SELECT max(o.until) FROM billing.lifecycle_override o
+	greatest(c.next_at, (SELECT max(billing._held_until(l.rule, coalesce(c.since, s.paid_until), c.step, c.applied_at, a.time_zone, o.until)) FROM billing.lifecycle_override o
 		WHERE o.account_id = c.account_id AND o.subject = 'subscription' AND o.subject_id = c.subscription_id::text AND o.until > c.next_at)),
 	CASE WHEN c.cause = 'overdue' THEN format('plan "%s": the account is overdue since %s; paid by then it does not happen', s.plan, c.since)
 		ELSE format('plan "%s" is paid until %s; renewed by then it does not happen', s.plan, s.paid_until) END
 FROM billing.subscription_chain c
 JOIN billing.subscription s USING (account_id, subscription_id)
+JOIN billing.account a USING (account_id)
 JOIN billing.lifecycle l USING (lifecycle_id)
 CROSS JOIN LATERAL billing.lifecycle_steps(l.rule) t
 WHERE c.next_at IS NOT NULL AND t.step = c.step + 1

@@ -104,17 +104,32 @@ SELECT billing.top_up(10, 3, at => '2026-05-18');
 SELECT t.same($$SELECT n.kind, n.at FROM billing.notice n WHERE n.account_id = 10 ORDER BY n.notice_id$$, $$VALUES ('overdue', '2026-05-02'::timestamptz), ('suspended', '2026-05-03'), ('resumed', '2026-05-05'),
 	('overdue', '2026-05-10'), ('suspended', '2026-05-11'), ('resumed', '2026-05-15'), ('suspended', '2026-05-15'), ('resumed', '2026-05-18')$$, 'each chain, and each turn');
 
+-- under an override that holds the release, the warnings come before that
+SELECT billing.open_account(name => 'a', account_id => 11, at => '2026-05-18'), billing.adjust(11, -10, 'x', at => '2026-05-18');
+SELECT billing.override_lifecycle(11, 'account', NULL, '2026-09-20', 'promised', at => '2026-06-01');
+CALL billing.run('2026-09-12');
+SELECT is((SELECT u.due_at FROM billing.upcoming u WHERE u.account_id = 11 AND u.subject = 'account'), '2026-09-13'::timestamptz, 'what is next, as the override leaves it');
+CALL billing.run('2026-09-21');
+SELECT t.same($$SELECT n.kind, n.at, n.facts->>'release_at' FROM billing.notice n WHERE n.account_id = 11 AND n.at > '2026-06-01' ORDER BY n.notice_id$$,
+	$$VALUES ('before_release', '2026-09-13'::timestamptz, '2026-09-20T00:00:00+00:00'), ('before_release', '2026-09-19', '2026-09-20T00:00:00+00:00'), ('released', '2026-09-20', NULL)$$, 'warned in time');
+SELECT billing.subscribe(9, 'week', voucher => 'auto', at => '2026-09-21') FROM billing.grant_voucher(9, 100, '2027-01-01', at => '2026-09-21');
+SELECT billing.override_lifecycle(9, 'subscription', max(s.subscription_id)::text, '2027-03-10', 'promised', at => '2026-11-04') FROM billing.subscription s WHERE s.account_id = 9;
+CALL billing.run('2027-03-11');
+SELECT t.same($$SELECT n.kind, n.at, n.facts->>'release_at' FROM billing.notice n WHERE n.account_id = 9 AND n.at > '2026-11-04' ORDER BY n.notice_id$$,
+	$$VALUES ('subscription_before_release', '2027-03-09'::timestamptz, '2027-03-10T00:00:00+00:00'), ('subscription_released', '2027-03-10', NULL)$$, 'of a subscription too');
+SELECT t.verify_is_empty();
+
 -- refused
-SELECT t.refuses($$SELECT billing.override_lifecycle(1, 'subscription', '999', '2027-01-01', 'x', at => '2026-05-18')$$, '22023', '999', 'an override of a plan that the account does not have');
-SELECT t.refuses($$SELECT billing.override_lifecycle(1, 'package', '', '2027-01-01', 'x', at => '2026-05-18')$$, '22023', 'subject_id', 'of a package without a number');
-SELECT t.refuses($$SELECT billing.override_lifecycle(1, 'resource', 'd', '2027-01-01', 'x', at => '2026-05-18')$$, '22023', 'resource', 'of a resource, which has no steps');
+SELECT t.refuses($$SELECT billing.override_lifecycle(1, 'subscription', '999', '2027-01-01', 'x', at => '2027-03-11')$$, '22023', '999', 'an override of a plan that the account does not have');
+SELECT t.refuses($$SELECT billing.override_lifecycle(1, 'package', '', '2027-01-01', 'x', at => '2027-03-11')$$, '22023', 'subject_id', 'of a package without a number');
+SELECT t.refuses($$SELECT billing.override_lifecycle(1, 'resource', 'd', '2027-01-01', 'x', at => '2027-03-11')$$, '22023', 'resource', 'of a resource, which has no steps');
 SELECT t.refuses($$SELECT billing.set_credit_limit(1, 5, at => '4000-01-01 BC')$$, '22023', '4000', 'a limit long ago');
-SELECT t.refuses($$SELECT billing.add_resource(1, repeat('x', 1001), 'domain', at => '2026-05-18')$$, '22023', 'xxx', 'a name of 1001 bytes');
-SELECT t.refuses($$SELECT billing.set_low_balance(1, 5.001, at => '2026-05-18')$$, '22003', '5.001', 'a threshold finer than the currency');
+SELECT t.refuses($$SELECT billing.add_resource(10, repeat('x', 1001), 'domain', at => '2027-03-11')$$, '22023', 'xxx', 'a name of 1001 bytes');
+SELECT t.refuses($$SELECT billing.set_low_balance(1, 5.001, at => '2027-03-11')$$, '22003', '5.001', 'a threshold finer than the currency');
 SELECT t.refuses($$SELECT billing.acknowledge_notice(10, 1, at => 'infinity')$$, '22023', 'infinity', 'acknowledged never');
-SELECT billing.set_low_balance(10, 5, at => '2026-05-18'), billing.top_up(10, 10, at => '2026-05-18'), billing.adjust(10, -6, 'x', at => '2026-05-18'), billing.top_up(10, 6, at => '2026-05-18');
+SELECT billing.set_low_balance(10, 5, at => '2027-03-11'), billing.top_up(10, 10, at => '2027-03-11'), billing.adjust(10, -6, 'x', at => '2027-03-11'), billing.top_up(10, 6, at => '2027-03-11');
 SET DateStyle = 'SQL, DMY';
-SELECT billing.adjust(10, -6, 'x', at => '2026-05-18');
+SELECT billing.adjust(10, -6, 'x', at => '2027-03-11');
 SET DateStyle = 'ISO';
 SELECT is((SELECT count(*) FROM billing.notice n WHERE n.account_id = 10 AND n.kind = 'low_balance'), 1::bigint, 'one cause, however a session writes its dates');
 SELECT t.verify_is_empty();
