@@ -242,7 +242,7 @@ COMMENT ON FUNCTION billing._price_terms(bigint, text, text, jsonb, integer, int
 	IS 'what an order of terms costs before vouchers: fee of a term of all pieces, list price and discount of the order; raises UB040';
 
 -- What an order paid is spread over its terms by running totals, so that they add up to it.
-CREATE FUNCTION billing._open_terms(account_id bigint, subscription_id bigint, order_id bigint, plan text) RETURNS void
+CREATE FUNCTION billing._open_terms(account_id bigint, subscription_id bigint, order_id bigint, plan text, fee numeric) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
@@ -261,7 +261,7 @@ BEGIN
 	INSERT INTO billing.subscription_term (account_id, subscription_id, term, plan, term_start, term_end, fee, list_price, money, voucher_amount, order_id)
 	SELECT s.account_id, s.subscription_id, n.term, p.plan,
 		CASE n.term WHEN 1 THEN s.anchor ELSE billing._after_terms(s.anchor, n.term - 1, p.term, zone, p.month_end) END,
-		billing._after_terms(s.anchor, n.term, p.term, zone, p.month_end), s.fee,
+		billing._after_terms(s.anchor, n.term, p.term, zone, p.month_end), _open_terms.fee,
 		billing.prorate(o.list_price, k, o.quantity, places) - billing.prorate(o.list_price, k - 1, o.quantity, places),
 		billing.prorate(o.money, k, o.quantity, places) - billing.prorate(o.money, k - 1, o.quantity, places),
 		billing.prorate(o.voucher_amount, k, o.quantity, places) - billing.prorate(o.voucher_amount, k - 1, o.quantity, places),
@@ -280,13 +280,13 @@ BEGIN
 	ORDER BY t.term, l.meter, l.region;
 
 	PERFORM billing._keep_payments(s.account_id, s.subscription_id, _open_terms.order_id);
-	UPDATE billing.subscription w SET plan = p.plan, paid_terms = t.terms, paid_until = t.paid_until
+	UPDATE billing.subscription w SET plan = p.plan, fee = _open_terms.fee, paid_terms = t.terms, paid_until = t.paid_until
 	FROM (SELECT max(t.term) AS terms, max(t.term_end) AS paid_until FROM billing.subscription_term t
 		WHERE t.account_id = s.account_id AND t.subscription_id = s.subscription_id) t
 	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
 END
 $fn$;
-COMMENT ON FUNCTION billing._open_terms(bigint, bigint, bigint, text) IS 'adds the terms that an order has paid, with their allowances';
+COMMENT ON FUNCTION billing._open_terms(bigint, bigint, bigint, text, numeric) IS 'adds the terms that an order has paid at a fee, with their allowances';
 
 CREATE FUNCTION billing._start_subscription(account_id bigint, subscription_id bigint, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -307,7 +307,7 @@ BEGIN
 	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
 	UPDATE billing.subscription_options w SET decided_at = _start_subscription.at
 	WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id AND w.decided_at < _start_subscription.at;
-	PERFORM billing._open_terms(s.account_id, s.subscription_id, o.order_id, s.plan);
+	PERFORM billing._open_terms(s.account_id, s.subscription_id, o.order_id, s.plan, s.fee);
 	PERFORM billing._set_renew_at(s.account_id, s.subscription_id, _start_subscription.at);
 	PERFORM billing._set_next_steps(ARRAY[s.account_id], ARRAY[s.subscription_id]);
 	PERFORM billing._turn_subscriptions(ARRAY[s.account_id], _start_subscription.at, _start_subscription.at);

@@ -49,8 +49,10 @@ BEGIN
 	IF id IS NULL THEN
 		RETURN NULL;
 	END IF;
-	UPDATE billing.subscription w SET fee = price.fee, next_plan = NULL WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
-	PERFORM billing._open_terms(s.account_id, s.subscription_id, id, p.plan);
+	IF s.next_plan IS NOT NULL THEN
+		UPDATE billing.subscription w SET next_plan = NULL WHERE w.account_id = s.account_id AND w.subscription_id = s.subscription_id;
+	END IF;
+	PERFORM billing._open_terms(s.account_id, s.subscription_id, id, p.plan, price.fee);
 	IF s.paid_until < _renew.at THEN
 		-- it counts on from the old end, but what was used since then was used without a plan
 		INSERT INTO billing.subscription_pause AS x (account_id, subscription_id, paused_from, paused_until)

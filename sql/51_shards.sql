@@ -243,8 +243,10 @@ BEGIN
 	SET settled_through = c, timers_through = CASE WHEN timer IS NULL THEN c ELSE h.timers_through END, retry = false,
 		days_through = CASE WHEN (days).meters IS NULL THEN billing.cycle_start(c) ELSE coalesce((days).until, h.days_through) END
 	WHERE h.shard = s.shard;
-	RETURN true;
+	-- of the only shard it is known whether something is left
+	RETURN c < drained OR timer IS NOT NULL OR s.account_from > -9223372036854775808 OR s.account_to < 9223372036854775807
+		OR EXISTS (SELECT FROM billing.quarantine) OR EXISTS (SELECT FROM billing.catalogue_change);
 END
 $fn$;
 COMMENT ON FUNCTION billing._settle_step(timestamptz)
-	IS 'one step of settling, its own transaction: a shard''s timers of one instant, or its next cycle; says whether there was something to do';
+	IS 'one step of settling, its own transaction: a shard''s timers of one instant, or its next cycle; says whether there may be more to do';

@@ -3,6 +3,7 @@
 CREATE FUNCTION billing._close_positions(account_from bigint, account_to bigint, timer timestamptz, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 SET plan_cache_mode = force_custom_plan	-- so that the length of an array is known: old statistics take what is due for nothing
 AS $fn$
 DECLARE
@@ -110,6 +111,7 @@ COMMENT ON FUNCTION billing._close_positions(bigint, bigint, timestamptz, timest
 CREATE FUNCTION billing._make_invoices(account_from bigint, account_to bigint, timer timestamptz, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 SET plan_cache_mode = force_custom_plan	-- as above
 AS $fn$
 DECLARE

@@ -197,7 +197,14 @@ BEGIN
 		VALUES (_end_expiry.account_id, 'subscription', _end_expiry.subscription_id::text, 'resume', _end_expiry.at, _end_expiry.at, _end_expiry.at,
 			'it was renewed', 'expiry');
 	END IF;
-	PERFORM billing._refresh_subscription(_end_expiry.account_id, _end_expiry.subscription_id, coalesce(c.resume, 'manual'), _end_expiry.at);
+	IF c.since IS NULL AND (SELECT s.state FROM billing.subscription s
+		WHERE s.account_id = _end_expiry.account_id AND s.subscription_id = _end_expiry.subscription_id) = 'active'
+	THEN
+		-- renewed in time, as most are: no state changes, and nothing was held
+		PERFORM billing._set_next_steps(ARRAY[_end_expiry.account_id], ARRAY[_end_expiry.subscription_id]);
+	ELSE
+		PERFORM billing._refresh_subscription(_end_expiry.account_id, _end_expiry.subscription_id, coalesce(c.resume, 'manual'), _end_expiry.at);
+	END IF;
 END
 $fn$;
 COMMENT ON FUNCTION billing._end_expiry(bigint, bigint, timestamptz) IS 'a renewal has brought the end beyond now: its chain of steps starts anew';
@@ -534,6 +541,8 @@ BEGIN
 	SELECT (SELECT count(*) FROM noted), array_agg(t.account_id), array_agg(t.subscription_id) INTO done, holders, ids FROM taken t;
 	IF done > 0 THEN
 		PERFORM billing._set_next_steps(holders, ids);
+	END IF;
+	IF done > 0 AND EXISTS (SELECT FROM billing.lifecycle_quarantine) THEN
 		DELETE FROM billing.lifecycle_quarantine q
 		WHERE q.subject = 'subscription' AND NOT EXISTS (SELECT FROM billing.subscription_chain c
 			WHERE c.account_id = q.account_id AND c.subscription_id::text = q.subject_id AND c.next_at < _step_subscriptions.at);
