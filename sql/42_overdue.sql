@@ -166,19 +166,19 @@ AS $fn$
 $fn$;
 COMMENT ON FUNCTION billing._overdue_state(billing.lifecycle_policy, integer) IS 'state of an overdue account after so many steps';
 
-CREATE FUNCTION billing._time_of(account_id bigint, since timestamptz) RETURNS text
+CREATE FUNCTION billing._chain_number(account_id bigint, since timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
 	n bigint := (SELECT count(*) FROM billing.lifecycle_step h
-		WHERE h.account_id = _time_of.account_id AND h.subject = 'account' AND h.step = 0 AND h.due_at = _time_of.since);
+		WHERE h.account_id = _chain_number.account_id AND h.subject = 'account' AND h.step = 0 AND h.due_at = _chain_number.since);
 BEGIN
-	RETURN CASE WHEN n > 1 THEN ', time ' || n ELSE '' END;
+	RETURN CASE WHEN n > 1 THEN ', chain ' || n ELSE '' END;
 END
 $fn$;
-COMMENT ON FUNCTION billing._time_of(bigint, timestamptz)
-	IS 'part of the cause of a notice: the how manieth chain of steps of an account that counts from one instant it is of, from the second on';
+COMMENT ON FUNCTION billing._chain_number(bigint, timestamptz)
+	IS 'part of the cause of a notice: the number of the chain of steps among those of an account that count from one instant; of the first nothing';
 
 CREATE FUNCTION billing._begin_overdue(ids bigint[], eff timestamptz, at timestamptz) RETURNS void
 LANGUAGE sql VOLATILE
@@ -236,7 +236,7 @@ AS $fn$
 	FROM chain c ORDER BY c.account_id;
 	-- who was told that it is over is told that it is not
 	INSERT INTO billing.notice (account_id, kind, subject, subject_id, cause, facts, at)
-	SELECT s.account_id, s.state, 'account', s.account_id::text, 'goes on since ' || s.overdue_since || billing._time_of(s.account_id, s.overdue_since),
+	SELECT s.account_id, s.state, 'account', s.account_id::text, 'goes on since ' || s.overdue_since || billing._chain_number(s.account_id, s.overdue_since),
 		jsonb_build_object('account_id', s.account_id, 'balance', s.balance, 'currency', a.currency, 'since', s.overdue_since, 'at', eff), eff
 	FROM billing.account_state s JOIN billing.account a USING (account_id) JOIN billing.lifecycle l USING (lifecycle_id)
 	WHERE s.account_id = ANY (ids) AND s.cleared_at = eff AND s.cleared_since = s.overdue_since AND s.step > 0
@@ -253,7 +253,7 @@ SET datestyle = 'ISO'
 AS $fn$
 	WITH ended AS MATERIALIZED (
 		SELECT s.account_id, s.overdue_since, s.state, s.balance, a.currency, billing.lifecycle_resume(l.rule) AS resume,
-			CASE WHEN s.cleared_since = s.overdue_since THEN billing._time_of(s.account_id, s.overdue_since) ELSE '' END AS time
+			CASE WHEN s.cleared_since = s.overdue_since THEN billing._chain_number(s.account_id, s.overdue_since) ELSE '' END AS chain_number
 		FROM billing.account_state s JOIN billing.account a USING (account_id) JOIN billing.lifecycle l USING (lifecycle_id)
 		WHERE s.account_id = ANY (ids) AND s.overdue_since IS NOT NULL AND s.state <> 'closed'
 			AND NOT billing._is_overdue(s.balance, s.credit_limit, s.unbilled, s.not_due)
@@ -272,7 +272,7 @@ AS $fn$
 		WHERE e.resume = 'manual' AND r.account_id = f.account_id AND r.state IN ('active', 'restricted')
 	), told AS (
 		INSERT INTO billing.notice (account_id, kind, subject, subject_id, cause, facts, at)
-		SELECT e.account_id, 'resumed', 'account', e.account_id::text, 'overdue since ' || e.overdue_since || e.time,
+		SELECT e.account_id, 'resumed', 'account', e.account_id::text, 'overdue since ' || e.overdue_since || e.chain_number,
 			jsonb_build_object('account_id', e.account_id, 'at', eff, 'balance', e.balance, 'currency', e.currency, 'resume', e.resume), eff
 		FROM ended e WHERE e.state <> 'overdue' OR e.resume = 'auto'
 		ON CONFLICT DO NOTHING

@@ -45,6 +45,18 @@ END
 $fn$;
 COMMENT ON FUNCTION billing._check_not_awaited(bigint, text) IS 'raises UB068 for a resource that a paid plan waits for';
 
+CREATE FUNCTION billing._is_covered(account_id bigint, meter text, resource text, at timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+	RETURN EXISTS (SELECT FROM billing.package p JOIN billing.package_resource b USING (account_id, package_id)
+		WHERE p.account_id = _is_covered.account_id AND p.meter = _is_covered.meter AND b.resource = _is_covered.resource
+			AND p.state IN ('pending', 'active') AND p.valid_from <= _is_covered.at AND p.valid_until > _is_covered.at);
+END
+$fn$;
+COMMENT ON FUNCTION billing._is_covered(bigint, text, text, timestamptz) IS 'does a package of a meter, bound to a resource, go on at an instant?';
+
 CREATE FUNCTION billing._hold_of(account_id bigint, resource text, kind text, at timestamptz, OUT state text, OUT held_by text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -77,9 +89,7 @@ BEGIN
 			WHERE x.account_id = _hold_of.account_id AND b.resource = _hold_of.resource AND x.state <> 'refunded' AND x.valid_from <= _hold_of.at
 			ORDER BY x.meter, x.package_id DESC) p
 		WHERE p.cut_off AND p.state IN ('exhausted', 'expired')
-			AND NOT EXISTS (SELECT FROM billing.package n JOIN billing.package_resource m USING (account_id, package_id)
-				WHERE n.account_id = p.account_id AND n.meter = p.meter AND m.resource = _hold_of.resource
-					AND n.state IN ('pending', 'active') AND n.valid_from <= _hold_of.at AND n.valid_until > _hold_of.at)) h
+			AND NOT billing._is_covered(p.account_id, p.meter, _hold_of.resource, _hold_of.at)) h
 	ORDER BY h.state = 'suspended' DESC, h.rank, h.held_by LIMIT 1;
 END
 $fn$;

@@ -267,9 +267,7 @@ BEGIN
 	WHERE p.account_id = _cut_off.account_id AND p.package_id = _cut_off.package_id AND p.cut_off
 		AND r.account_id = b.account_id AND r.resource = b.resource AND r.state = 'active'
 		-- one that another package of its meter covers goes on
-		AND NOT EXISTS (SELECT FROM billing.package n JOIN billing.package_resource m USING (account_id, package_id)
-			WHERE n.account_id = p.account_id AND n.meter = p.meter AND m.resource = b.resource AND n.package_id <> p.package_id
-				AND n.state IN ('pending', 'active') AND n.valid_from <= _cut_off.at AND n.valid_until > _cut_off.at);
+		AND NOT billing._is_covered(p.account_id, p.meter, b.resource, _cut_off.at);
 END
 $fn$;
 COMMENT ON FUNCTION billing._cut_off(bigint, bigint, timestamptz) IS 'restricts the resources of a package that is over, where its offer says so';

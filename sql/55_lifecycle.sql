@@ -129,13 +129,13 @@ BEGIN
 	WITH due AS MATERIALIZED (
 		SELECT s.account_id, s.overdue_since, s.lifecycle_id, s.step + 1 AS step, s.applied_at, s.next_at, s.state, s.balance,
 			s.cleared_at IS NOT NULL AS was_cleared,
-			CASE WHEN s.cleared_since = s.overdue_since THEN billing._time_of(s.account_id, s.overdue_since) ELSE '' END AS time, a.currency, a.time_zone
+			CASE WHEN s.cleared_since = s.overdue_since THEN billing._chain_number(s.account_id, s.overdue_since) ELSE '' END AS chain_number, a.currency, a.time_zone
 		FROM unnest(ids) k(account_id) JOIN billing.account_state s USING (account_id) JOIN billing.account a USING (account_id)
 	), rule AS MATERIALIZED (
 		SELECT r.*, billing._notice_kind(r.action, r.argument, r.direction) AS kind FROM billing._step_rules(versions) r
 		WHERE (r.lifecycle_id, r.step) IN (SELECT DISTINCT d.lifecycle_id, d.step FROM due d)
 	), taken AS MATERIALIZED (
-		SELECT d.account_id, d.overdue_since, d.step, d.next_at AS due_at, d.state AS was, d.balance, d.was_cleared, d.time, d.currency,
+		SELECT d.account_id, d.overdue_since, d.step, d.next_at AS due_at, d.state AS was, d.balance, d.was_cleared, d.chain_number, d.currency,
 			r.action, r.argument, r.kind, e.at AS effective, c.applied_at, n.due_at AS next_at, n.action AS next_action,
 			CASE WHEN r.direction = 'before release'
 				THEN greatest((SELECT z.due_at FROM billing.lifecycle_next(r.rule, d.overdue_since, r.steps - 1, c.applied_at, d.time_zone) z),
@@ -182,7 +182,7 @@ BEGIN
 		SELECT r.account_id, 'resource', r.resource, r.step, r.action, r.argument, r.due_at, r.effective, _step_accounts.at FROM touched r
 	), told AS (
 		INSERT INTO billing.notice (account_id, kind, subject, subject_id, cause, facts, at)
-		SELECT t.account_id, t.kind, 'account', t.account_id::text, 'step ' || t.step || ' since ' || t.overdue_since || t.time,
+		SELECT t.account_id, t.kind, 'account', t.account_id::text, 'step ' || t.step || ' since ' || t.overdue_since || t.chain_number,
 			billing._facts('account_id', t.account_id, 'balance', t.balance, 'currency', t.currency, 'since', t.overdue_since, 'at', t.effective,
 				'next_step', t.next_action, 'next_at', t.next_at, 'kind', t.argument, 'release_at', t.release_at),
 			t.effective
@@ -191,7 +191,7 @@ BEGIN
 		-- chain that was cleared before can have told the same; asked in a subquery, so that all of the key is looked up.
 		WHERE t.kind IS NOT NULL AND (NOT t.was_cleared OR (SELECT o.notice_id FROM billing.notice o
 			WHERE o.account_id = t.account_id AND o.kind = t.kind AND o.subject = 'account' AND o.subject_id = t.account_id::text
-				AND o.cause = 'step ' || t.step || ' since ' || t.overdue_since || t.time LIMIT 1) IS NULL)
+				AND o.cause = 'step ' || t.step || ' since ' || t.overdue_since || t.chain_number LIMIT 1) IS NULL)
 	)
 	SELECT (SELECT count(*) FROM noted), array_agg(t.account_id) FILTER (WHERE t.state = 'suspended' AND t.was = 'overdue'),
 		array_agg(t.account_id) FILTER (WHERE t.action = 'release'), array_agg(t.due_at) FILTER (WHERE t.action = 'release'),

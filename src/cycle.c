@@ -466,11 +466,11 @@ billing_require_closer(const char *what)
 }
 
 /*
- * prepare fills *plan, which belongs to the session, if it is still empty: each statement is planned
- * once, for any values.  There is an SPI connection.
+ * billing_prepare fills *plan, which belongs to the session, if it is still empty: each statement is
+ * planned once, for any values.  There is an SPI connection.
  */
-static void
-prepare(SPIPlanPtr *plan, const char *statement, int nargs, Oid *types)
+void
+billing_prepare(SPIPlanPtr *plan, const char *statement, int nargs, Oid *types)
 {
 	if (*plan)
 		return;
@@ -491,10 +491,10 @@ set_mark(SPIPlanPtr *plan, const char *mark, int32 from, int32 to)
 	Datum values[] = {CStringGetTextDatum(mark), Int32GetDatum(from), Int32GetDatum(to)};
 	int status;
 
-	prepare(plan,
-			"UPDATE billing.barrier SET cycle = $3 "
-			"WHERE mark OPERATOR(pg_catalog.=) $1 AND cycle OPERATOR(pg_catalog.=) $2",
-			lengthof(types), types);
+	billing_prepare(plan,
+					"UPDATE billing.barrier SET cycle = $3 "
+					"WHERE mark OPERATOR(pg_catalog.=) $1 AND cycle OPERATOR(pg_catalog.=) $2",
+					lengthof(types), types);
 	status = SPI_execute_plan(*plan, values, NULL, false, 0);
 	if (status != SPI_OK_UPDATE)
 		elog(ERROR, "moving a mark returned %s", SPI_result_code_string(status));
@@ -569,10 +569,10 @@ claim_drained(int32 *cycle)
 	bool isnull;
 	int status;
 
-	prepare(&plan,
-			"SELECT cycle FROM billing.barrier WHERE mark OPERATOR(pg_catalog.=) 'drained' "
-			"FOR UPDATE SKIP LOCKED",
-			0, NULL);
+	billing_prepare(&plan,
+					"SELECT cycle FROM billing.barrier WHERE mark OPERATOR(pg_catalog.=) 'drained' "
+					"FOR UPDATE SKIP LOCKED",
+					0, NULL);
 	status = SPI_execute_plan(plan, NULL, NULL, false, 0);
 	if (status != SPI_OK_SELECT)
 		elog(ERROR, "claiming the drained mark returned %s", SPI_result_code_string(status));

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "datatype/timestamp.h"
+#include "executor/spi.h"
 
 /* Where the barrier stands.  Cycles are UTC hours since 1970-01-01 00:00 UTC. */
 typedef struct BarrierMarks
@@ -22,6 +23,7 @@ extern BarrierMarks billing_barrier_read(void);
 extern int32 billing_cycle_of(TimestampTz at);
 extern TimestampTz billing_cycle_start(int32 cycle);
 extern void billing_forbid_commit(void);
+extern void billing_prepare(SPIPlanPtr *plan, const char *statement, int nargs, Oid *types);
 extern void billing_require_closer(const char *what);
 
 #endif /* BILLING_CYCLE_H */

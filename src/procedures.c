@@ -113,9 +113,7 @@ prepare(const char *statement)
 	}
 	if (n == lengthof(known))
 		elog(ERROR, "there are more than %d statements", n);
-	known[n].plan = SPI_prepare(statement, lengthof(types), types);
-	if (!known[n].plan || SPI_keepplan(known[n].plan))
-		elog(ERROR, "\"%s\" was not prepared: %s", statement, SPI_result_code_string(SPI_result));
+	billing_prepare(&known[n].plan, statement, lengthof(types), types);
 	known[n].statement = statement;
 	return known[n].plan;
 }

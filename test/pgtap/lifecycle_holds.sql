@@ -114,6 +114,7 @@ SELECT t.same($$SELECT n.kind, n.at, n.facts->>'release_at' FROM billing.notice 
 	$$VALUES ('before_release', '2026-09-13'::timestamptz, '2026-09-20T00:00:00+00:00'), ('before_release', '2026-09-19', '2026-09-20T00:00:00+00:00'), ('released', '2026-09-20', NULL)$$, 'warned in time');
 SELECT billing.subscribe(9, 'week', voucher => 'auto', at => '2026-09-21') FROM billing.grant_voucher(9, 100, '2027-01-01', at => '2026-09-21');
 SELECT billing.override_lifecycle(9, 'subscription', max(s.subscription_id)::text, '2027-03-10', 'promised', at => '2026-11-04') FROM billing.subscription s WHERE s.account_id = 9;
+SELECT t.same($$SELECT count(*) FROM billing.explain_account(9, '2026-11-05') e WHERE e.topic = 'override' AND e.detail LIKE 'of subscription %: promised'$$, 'VALUES (1::bigint)', 'explain_account() tells of it');
 CALL billing.run('2027-03-11');
 SELECT t.same($$SELECT n.kind, n.at, n.facts->>'release_at' FROM billing.notice n WHERE n.account_id = 9 AND n.at > '2026-11-04' ORDER BY n.notice_id$$,
 	$$VALUES ('subscription_before_release', '2027-03-09'::timestamptz, '2027-03-10T00:00:00+00:00'), ('subscription_released', '2027-03-10', NULL)$$, 'of a subscription too');
@@ -123,6 +124,8 @@ SELECT t.verify_is_empty();
 SELECT t.refuses($$SELECT billing.override_lifecycle(1, 'subscription', '999', '2027-01-01', 'x', at => '2027-03-11')$$, '22023', '999', 'an override of a plan that the account does not have');
 SELECT t.refuses($$SELECT billing.override_lifecycle(1, 'package', '', '2027-01-01', 'x', at => '2027-03-11')$$, '22023', 'subject_id', 'of a package without a number');
 SELECT t.refuses($$SELECT billing.override_lifecycle(1, 'resource', 'd', '2027-01-01', 'x', at => '2027-03-11')$$, '22023', 'resource', 'of a resource, which has no steps');
+SELECT billing.open_account(name => 'a', account_id => 12, at => '2027-03-11'), billing.close_account(12, at => '2027-03-11');
+SELECT t.refuses($$SELECT billing.override_lifecycle(12, 'account', NULL, '2027-04-01', 'x', at => '2027-03-11')$$, 'UB006', '12', 'of a closed account');
 SELECT t.refuses($$SELECT billing.set_credit_limit(1, 5, at => '4000-01-01 BC')$$, '22023', '4000', 'a limit long ago');
 SELECT t.refuses($$SELECT billing.add_resource(10, repeat('x', 1001), 'domain', at => '2027-03-11')$$, '22023', 'xxx', 'a name of 1001 bytes');
 SELECT t.refuses($$SELECT billing.set_low_balance(1, 5.001, at => '2027-03-11')$$, '22003', '5.001', 'a threshold finer than the currency');
