@@ -62,5 +62,10 @@ CALL billing.run('2026-04-20');
 SELECT t.same($$SELECT meter, sum(quantity) FROM billing.charge WHERE meter <> 'peak' GROUP BY meter ORDER BY meter$$,
 	$$SELECT meter, count(*)::numeric FROM billing.usage WHERE meter <> 'peak' GROUP BY meter ORDER BY meter$$, 'each row is settled once');
 SELECT is_empty('SELECT FROM billing.unrated', 'and none is left');
+SELECT is(billing._next_due('2026-06-01'), (SELECT '2026-04-21'::timestamptz + settle_delay FROM billing.installation), 'the clock rings next when a day ends');
+SELECT t.use(1, 'm', 1, '2026-04-20 05:10');
+SELECT is(billing._next_due('2026-06-01'), (SELECT '2026-04-20 06:00'::timestamptz + settle_delay FROM billing.installation), 'but for usage that settles before');
+CALL billing.run('2026-05-02');
+SELECT is((SELECT c.amount FROM billing.charge c WHERE c.cycle = billing.cycle_of('2026-04-20 05:00') AND c.meter = 'm'), 1::numeric, 'which does');
 SELECT t.verify_is_empty();
 SELECT * FROM finish();
